@@ -1,0 +1,76 @@
+"""What Kubernetes puts around every resource: metadata, conditions, and the common part of a status."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from moorage_api.base import ApiModel, Name, Timestamp
+
+
+class ObjectMeta(ApiModel):
+    """The part of Kubernetes' ObjectMeta that Moorage reads; the API server owns the rest."""
+
+    model_config = ConfigDict(extra="ignore", alias_generator=to_camel)
+
+    name: Name
+    """The object's name, unique in its namespace."""
+    namespace: Name | None = None
+    """The namespace; `default` where a namespaced object names none."""
+    uid: str | None = None
+    """Set by the API server (or the local engine) when the object is created."""
+    generation: int | None = None
+    """Counts the changes of spec."""
+    creation_timestamp: Timestamp | None = None
+    """When the object was created."""
+    labels: dict[str, str] = {}
+    """Labels that the user chose; they never reach a selector."""
+    annotations: dict[str, str] = {}
+    """Annotations that the user chose."""
+
+
+class Condition(ApiModel):
+    """One aspect of an object's state, by Kubernetes' API conventions."""
+
+    type: Annotated[str, StringConstraints(max_length=316, pattern=r"^[A-Za-z]+$")]
+    """What the condition is about, e.g. `Succeeded`."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    reason: Annotated[str, StringConstraints(max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
+    """A CamelCase word for programs."""
+    message: Annotated[str, StringConstraints(max_length=32768)] = ""
+    """A sentence for people."""
+    last_transition_time: Timestamp
+    """When `status` last changed."""
+    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """The generation that this condition was decided on."""
+
+
+class Status(ApiModel):
+    """What every status carries."""
+
+    observed_generation: Annotated[int, Field(ge=0)] = 0
+    """The generation of spec that the status answers to."""
+    conditions: Annotated[
+        list[Condition],
+        Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+    ] = []
+    """Conditions, one a type."""
+
+
+class Resource(ApiModel):
+    """What all five kinds share; each kind adds `kind`, `spec` and `status`."""
+
+    api_version: Literal["moorage.dev/v1alpha1"] = "moorage.dev/v1alpha1"
+    """The group and version."""
+    metadata: ObjectMeta
+    """Name, namespace, labels."""
+
+    @property
+    def ref(self) -> str:
+        """How messages name the object: `TrainingJob default/digits`."""
+        where = f"{self.metadata.namespace}/" if self.metadata.namespace else ""
+        kind: Any = getattr(self, "kind", type(self).__name__)
+        return f"{kind} {where}{self.metadata.name}"

@@ -1,0 +1,107 @@
+"""The one document that a training run is started with; the only contract between whoever starts it and the workload.
+
+`python -m moorage_training RUN.json` reads it. Paths are absolute. The run owns `folder` and writes there:
+
+    report.json      RunReport, replaced atomically at every change
+    checkpoints/     model, optimizer, accountant's history
+    steps.journal    one record per executed private step, durable before the step (charged even if the step is lost)
+    artifact/        the exported model, before it is moved to `output`
+and reads there, if `admission_required`:
+    admission.json   Admission, written by whoever owns the privacy ledger once the report carries a plan
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from moorage_api.base import ApiModel, Text, Uri
+from moorage_api.data_source import Augmentation, Columns, Format, Split
+from moorage_api.gates import Gate
+from moorage_api.privacy import Privacy
+from moorage_api.robustness import Adversarial, Evaluation
+from moorage_api.task import Optimization, Task
+from moorage_api.training_job import TrainingJob, TrainingResources
+
+
+class JobIdentity(ApiModel):
+    """Which TrainingJob this run is of, and who pays."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    tenant: str
+
+
+class ResolvedDataset(ApiModel):
+    """The records after the Dataset's name was looked up."""
+
+    dataset: str | None
+    """The Dataset's name, or nothing for inline records."""
+    uri: Uri
+    """`sklearn://NAME` or an absolute path."""
+    format: Format
+    columns: Columns | None = None
+    split: Split = Split()
+    augmentation: Augmentation | None = None
+
+
+class RunConfig(ApiModel):
+    """Everything that a run needs to know."""
+
+    version: Literal["moorage.dev/run.v1"] = "moorage.dev/run.v1"
+    job: JobIdentity
+    dataset: ResolvedDataset
+    task: Task
+    optimization: Optimization
+    privacy: Privacy | None = None
+    adversarial: Adversarial | None = None
+    evaluation: Evaluation = Evaluation()
+    gates: list[Gate] = []
+    resources: TrainingResources = TrainingResources()
+    max_failures: Annotated[int, Field(ge=0)] = 3
+    """Lost workers that are made up for within one run."""
+    folder: Text
+    """The run's own folder."""
+    output: Text
+    """The folder that the artifact is put into, under its digest's name."""
+    admission_required: bool = False
+    """Wait for `admission.json` before the first private step."""
+
+
+class Admission(ApiModel):
+    """The privacy ledger's answer to a plan."""
+
+    granted: bool
+    message: str = ""
+    """Why not, and what would fit."""
+
+
+def run_config_for(
+    job: TrainingJob, *, uid: str, tenant: str, dataset: ResolvedDataset, folder: str, output: str, admission_required: bool
+) -> RunConfig:
+    """Render a validated TrainingJob; pure."""
+    spec = job.spec
+    return RunConfig(
+        job=JobIdentity(
+            namespace=job.metadata.namespace or "default",
+            name=job.metadata.name,
+            uid=uid,
+            generation=job.metadata.generation or 1,
+            tenant=tenant,
+        ),
+        dataset=dataset,
+        task=spec.task,
+        optimization=spec.optimization,
+        privacy=spec.privacy,
+        adversarial=spec.adversarial,
+        evaluation=spec.evaluation,
+        gates=spec.gates,
+        resources=spec.resources,
+        max_failures=spec.run_policy.backoff_limit,
+        folder=folder,
+        output=output,
+        admission_required=admission_required,
+    )

@@ -1,0 +1,68 @@
+"""What a run tells whoever started it, all in one small document that is replaced at every change."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from moorage_api.base import ApiModel, Timestamp
+from moorage_api.gates import GateResult
+from moorage_api.privacy import PrivacyMechanism, PrivacySpend
+from moorage_api.training_job import ModelReference, Progress
+
+Phase = Literal["Starting", "Planned", "Training", "Exporting", "Evaluating", "Succeeded", "Failed"]
+
+
+class Plan(ApiModel):
+    """What the run is about to do, known once the records were read."""
+
+    records: Annotated[int, Field(ge=0)]
+    """Training records."""
+    evaluation_records: Annotated[int, Field(ge=0)]
+    """Held-out records."""
+    steps: Annotated[int, Field(ge=0)]
+    """Steps from the first to the last."""
+    mechanism: PrivacyMechanism | None = None
+    """What is to be reserved in the privacy ledger."""
+
+
+class WorkerLifetime(ApiModel):
+    """How long one worker of one attempt held its resources; the base of training's cost."""
+
+    worker: str
+    """Unique in the run: `attempt/rank`."""
+    cpus: float
+    gpus: float
+    started_at: Timestamp
+    last_seen_at: Timestamp
+    """Refreshed at least every ten seconds while the worker lives."""
+    finished: bool
+    """Whether `last_seen_at` is the end."""
+
+
+class RunFailure(ApiModel):
+    """Why a run ended badly."""
+
+    reason: Literal["InvalidInput", "Refused", "Unavailable", "WorkerLost", "Internal"]
+    message: str
+    """Names the object, the field, the value and the remedy; no traceback (that is in the run's log)."""
+
+
+class RunReport(ApiModel):
+    """The state of a run."""
+
+    version: Literal["moorage.dev/report.v1"] = "moorage.dev/report.v1"
+    phase: Phase
+    updated_at: Timestamp
+    plan: Plan | None = None
+    progress: Progress | None = None
+    privacy: PrivacySpend | None = None
+    """Of the steps executed so far."""
+    metrics: dict[str, float] = {}
+    """By MetricName; robust accuracy at other radii as `robustAccuracy@RADIUS`."""
+    gates: list[GateResult] = []
+    gates_passed: bool | None = None
+    model: ModelReference | None = None
+    workers: list[WorkerLifetime] = []
+    failure: RunFailure | None = None

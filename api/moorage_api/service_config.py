@@ -1,0 +1,65 @@
+"""The document that serving is started with: `python -m moorage_serving SERVE.json`. Paths are absolute."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from moorage_api.base import ApiModel, Digest, Text, Timestamp
+from moorage_api.model_service import Access, Batching, Replicas, ServiceResources
+from moorage_api.usage import Subject
+
+
+class ServiceConfig(ApiModel):
+    """One ModelService as its replicas know it."""
+
+    subject: Subject
+    """Which ModelService; its name is the model's name in the Open Inference Protocol."""
+    tenant: str
+    """Who pays for the replicas' time."""
+    route_prefix: Text
+    """Where it answers below the ingress, e.g. `/default/digits`."""
+    artifact: Text
+    """The artifact's folder."""
+    digest: Digest
+    """The digest that the artifact must have."""
+    replicas: Replicas = Replicas()
+    batching: Batching = Batching()
+    resources: ServiceResources = ServiceResources()
+    access: Access
+    access_policy: Text
+    """The AccessPolicy's file; re-read within two seconds of a change."""
+    outbox: Text
+    """A folder of this service's own; each replica keeps its outbox there."""
+    ledger: Text
+    """The ledger's SQLAlchemy URL, e.g. `sqlite:////home/me/.moorage/ledger.db`."""
+
+
+class ServingConfig(ApiModel):
+    """Everything that one Ray Serve instance hosts."""
+
+    version: Literal["moorage.dev/serving.v1"] = "moorage.dev/serving.v1"
+    host: str = "127.0.0.1"
+    port: int
+    services: list[ServiceConfig]
+    status: Text
+    """The file that the host writes ServingStatus to, atomically."""
+
+
+class ServiceState(ApiModel):
+    """How one service stands."""
+
+    name: str
+    """`namespace/name`."""
+    ready: bool
+    url: str
+    message: str = ""
+    """Why it is not ready."""
+    replicas: int = 0
+
+
+class ServingStatus(ApiModel):
+    """How the host stands."""
+
+    version: Literal["moorage.dev/servingstatus.v1"] = "moorage.dev/servingstatus.v1"
+    updated_at: Timestamp
+    services: list[ServiceState]
