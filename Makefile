@@ -1,0 +1,72 @@
+# Every target works alone on a clean clone, twice in a row, and (after `make setup`) without a network.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CACHE ?= $(HOME)/.cache/moorage
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo "$(CACHE)/uv-$(UV_VERSION)/bin/uv")
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+# Ray's and pytest's own progress is for people; the threads of numerical libraries are few because Ray workers are many.
+export PYTHONUNBUFFERED := 1
+export RAY_USAGE_STATS_ENABLED := 0
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: help setup demo test test-unit test-property test-local-engine test-packaging lint format typecheck generate verify bench clean
+
+help: ## Show this help
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
+
+setup: .venv/.synced ## Install everything that the other targets need, into .venv
+
+.venv/.synced: pyproject.toml uv.lock
+	@hack/bootstrap-uv "$(UV)" "$(UV_VERSION)"
+	"$(UV)" sync --frozen --all-extras
+	@touch .venv/.synced
+
+demo: setup ## Train, gate, serve, call and bill the digits example on this machine (about 2 minutes)
+	@$(PY) -m moorage_cli.demo
+
+test: test-unit test-property test-local-engine test-packaging ## Run every tier of tests
+	@echo "make test: all tiers passed (unit, property, local engine, packaging); none was skipped"
+
+test-unit: setup ## Unit tests: seconds, no network, no Ray
+	$(PYTEST) tests/unit -q -n 2 --dist loadfile
+
+test-property: setup ## Property tests (hypothesis)
+	$(PYTEST) tests/property -q -n 2 --dist loadfile
+
+test-local-engine: setup ## Tests on a real local Ray: training, serving, the whole way
+	$(PYTEST) tests/local_engine -q
+
+test-packaging: setup ## Build the wheel and import it with each extra alone
+	UV="$(UV)" $(PYTEST) tests/packaging -q
+
+lint: setup ## Style (ruff) and the arrows between the rooms (import-linter)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	.venv/bin/lint-imports
+
+format: setup ## Rewrite the code in the project's style
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+typecheck: setup ## mypy, strict
+	$(PY) -m mypy
+
+generate: setup ## Write crds/ and docs/reference/ from the models in api/
+	$(PY) -m moorage_api.crd crds docs/reference
+
+verify: setup ## Fail if what is generated differs from what is committed, or the lock file is stale
+	@hack/verify-generated "$(PY)"
+	"$(UV)" lock --check --offline
+
+bench: setup ## Speed of serving and metering beside a named peer in the same run
+	$(PY) tests/bench/outbox.py
+	$(PY) tests/bench/serving.py
+
+clean: ## Remove what the other targets made, but not .moorage
+	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .bench
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
