@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic.alias_generators import to_snake
 
 from moorage_api.base import ApiModel, Rule, Text
+from moorage_api.unique import UniqueItems
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=253)]
 Format = Literal["CSV", "Parquet", "ImageFolder", "Bundled"]
@@ -34,6 +36,24 @@ class FeatureColumn(ApiModel):
             lambda c: c.type != "Number" or c.categories is None,
             "only a Category column has categories",
         ),
+        Rule(
+            ".minimum",
+            "self.type == 'Number' || (!has(self.minimum) && !has(self.maximum))",
+            lambda c: c.type == "Number" or (c.minimum is None and c.maximum is None),
+            "only a Number column has a minimum and a maximum",
+        ),
+        Rule(
+            ".fill",
+            "self.type == 'Number' || !has(self.fill)",
+            lambda c: c.type == "Number" or c.fill is None,
+            "only a Number column has fill; use fillCategory",
+        ),
+        Rule(
+            ".fillCategory",
+            "!has(self.fillCategory) || (has(self.categories) && self.fillCategory in self.categories)",
+            lambda c: c.fill_category is None or c.fill_category in (c.categories or ()),
+            "fillCategory must be one of the column's categories",
+        ),
     )
 
     name: ColumnName
@@ -44,23 +64,67 @@ class FeatureColumn(ApiModel):
     """The smallest value by public knowledge; values below are clamped. Needed to train a Number under `privacy`."""
     maximum: float | None = None
     """The largest value by public knowledge; values above are clamped. Needed to train a Number under `privacy`."""
-    categories: Annotated[list[Text], Field(min_length=1, max_length=256)] | None = None
+    categories: Annotated[list[Text], UniqueItems(), Field(min_length=1, max_length=256)] | None = None
     """Every value that a Category may take, in the order of the encoding."""
-    fill: float | Text | None = None
-    """What a missing value becomes. Default: the middle of the bounds, else the training mean; the first category."""
+    fill: float | None = None
+    """What a missing Number becomes. Default: the middle of the bounds, else the training mean."""
+    fill_category: Text | None = None
+    """What a missing Category becomes. Default: the first category."""
 
 
 class Columns(ApiModel):
     """How the columns of a table are read."""
 
+    rules = (
+        Rule(
+            ".features",
+            "!has(self.features) || !self.features.exists(f, f.name == self.label)",
+            lambda c: all(f.name != c.label for f in c.features or ()),
+            "the label is not a feature; remove it from features",
+        ),
+        Rule(
+            ".missing",
+            "self.missing == 'Fill' || !has(self.features) || !self.features.exists(f, has(f.fill) || has(f.fillCategory))",
+            lambda c: c.missing == "Fill" or all(f.fill is None and f.fill_category is None for f in c.features or ()),
+            "a feature says what a missing value becomes, which takes missing: Fill",
+        ),
+    )
+
     label: ColumnName
     """The column to predict."""
-    classes: Annotated[list[Text], Field(min_length=2, max_length=1000)] | None = None
-    """Every value of the label in the order of the encoding. Default: what the training records hold, sorted; must be given under `privacy`."""
-    features: Annotated[list[FeatureColumn], Field(min_length=1, max_length=1000)] | None = None
+    classes: Annotated[list[Text], UniqueItems(), Field(min_length=2, max_length=1000)] | None = None
+    """Every value of the label, in the encoding's order. Default: those of the training records, sorted; must be given under `privacy`."""
+    features: Annotated[list[FeatureColumn], UniqueItems("name"), Field(min_length=1, max_length=1000)] | None = None
     """The features. Default: every other column, as numbers."""
     missing: Literal["Fill", "Drop", "Refuse"] = "Refuse"
     """A record with a missing feature: filled (`fill`), dropped, or an error that names the column. A missing label is always an error."""
+
+
+def known_without_records(columns: Columns) -> bool:
+    """Whether nothing about the columns has to be learnt from the records, which would spend privacy unaccounted."""
+    if columns.classes is None or columns.features is None:
+        return False
+    return all(f.type != "Number" or (f.minimum is not None and f.maximum is not None) for f in columns.features)
+
+
+def private_table_rule(when: str, source: str) -> Rule:
+    """Under privacy (the object `when` is given) a table at `source` ("" or "dataset.") says all about its columns beforehand."""
+    columns = f"self.{source}columns"
+    bounded = f"{columns}.features.all(f, f.type != 'Number' || (has(f.minimum) && has(f.maximum)))"
+
+    def holds(spec: Any) -> bool:
+        data = spec.dataset if source else spec
+        if getattr(spec, to_snake(when)) is None or data.format not in ("CSV", "Parquet") or data.columns is None:
+            return True
+        return known_without_records(data.columns)
+
+    return Rule(
+        f".{source}columns",
+        f"!has(self.{when}) || !has(self.{source}format) || !(self.{source}format in ['CSV', 'Parquet']) || !has({columns})"
+        f" || (has({columns}.classes) && has({columns}.features) && {bounded})",
+        holds,
+        f"with {when}, columns lists classes, features, and each Number's bounds: learning them from the records is not private",
+    )
 
 
 class Split(ApiModel):
@@ -95,5 +159,5 @@ class DeidentificationColumn(ApiModel):
 class Deidentification(ApiModel):
     """De-identification before anything is stored or logged."""
 
-    columns: Annotated[list[DeidentificationColumn], Field(min_length=1, max_length=256)]
+    columns: Annotated[list[DeidentificationColumn], UniqueItems("name"), Field(min_length=1, max_length=256)]
     """The columns and their actions."""

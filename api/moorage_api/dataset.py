@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from moorage_api.base import ApiModel, Rule, Uri
-from moorage_api.data_source import Columns, Format
+from moorage_api.base import ApiModel, Count, Rule, Uri
+from moorage_api.data_source import Columns, Format, private_table_rule
 from moorage_api.meta import Resource, Status
 
 
@@ -24,13 +24,20 @@ class DatasetSpec(ApiModel):
     """Where the records lie, what they mean, and their budget."""
 
     rules = (
-        Rule(".unit", "self.unit != 'User'", lambda s: s.unit != "User", "unit: User is not supported yet; use Record"),
+        Rule.only("unit", "Record"),
         Rule(
             ".columns",
             "!(self.format in ['CSV', 'Parquet']) || has(self.columns)",
             lambda s: s.format not in ("CSV", "Parquet") or s.columns is not None,
             "a CSV or Parquet data set names its columns: columns.label at least",
         ),
+        Rule(
+            ".columns",
+            "!has(self.columns) || self.format != 'ImageFolder'",
+            lambda s: s.columns is None or s.format != "ImageFolder",
+            "an ImageFolder has no columns: its labels are the names of its folders",
+        ),
+        private_table_rule("privacyBudget", source=""),
     )
 
     uri: Uri
@@ -50,7 +57,7 @@ class Spend(ApiModel):
 
     epsilon: Annotated[float, Field(ge=0)]
     """Epsilon of the composition."""
-    jobs: Annotated[int, Field(ge=0)]
+    jobs: Count
     """How many jobs it is the composition of."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -52,7 +53,7 @@ class GateResult(ApiModel):
 
     gate: Gate
     """The gate."""
-    value: float | None
+    value: float | None = None
     """The metric, or nothing where it was not measured."""
     passed: bool
     """Whether the gate lets the model through; an unmeasured metric does not."""
@@ -71,10 +72,12 @@ class GateResult(ApiModel):
 
 
 def judge(gates: list[Gate], metrics: dict[str, float]) -> list[GateResult]:
-    """Hold `metrics` (by MetricName) against `gates`; a missing metric fails its gate."""
+    """Hold `metrics` (by MetricName) against `gates`; a metric that is missing, NaN or infinite fails its gate."""
     results = []
     for gate in gates:
         value = metrics.get(gate.metric)
+        if value is not None and not math.isfinite(value):
+            value = None
         passed = value is not None and (gate.minimum is None or value >= gate.minimum) and (gate.maximum is None or value <= gate.maximum)
         results.append(GateResult(gate=gate, value=value, passed=passed))
     return results

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from moorage_api.base import ApiModel, Name, Timestamp
+from moorage_api.base import ApiModel, Count, Name, Rule, Timestamp
+from moorage_api.unique import UniqueItems
 
 
 class ObjectMeta(ApiModel):
@@ -31,6 +32,20 @@ class ObjectMeta(ApiModel):
     """Annotations that the user chose."""
 
 
+MAX_WORKLOAD_NAME = 47
+"""KubeRay derives the names of pods and services from a RayJob's or RayService's, which must still fit into 63."""
+
+
+def workload_name_rule(kind: str, child: str) -> Rule:
+    """A `kind` gives its name to a KubeRay `child`."""
+    return Rule(
+        ".metadata.name",
+        f"size(self.metadata.name) <= {MAX_WORKLOAD_NAME}",
+        lambda resource: len(resource.metadata.name) <= MAX_WORKLOAD_NAME,
+        f"a {kind}'s name has at most {MAX_WORKLOAD_NAME} characters, for its {child} has the same name; shorten it",
+    )
+
+
 class Condition(ApiModel):
     """One aspect of an object's state, by Kubernetes' API conventions."""
 
@@ -44,19 +59,16 @@ class Condition(ApiModel):
     """A sentence for people."""
     last_transition_time: Timestamp
     """When `status` last changed."""
-    observed_generation: Annotated[int, Field(ge=0)] = 0
+    observed_generation: Count = 0
     """The generation that this condition was decided on."""
 
 
 class Status(ApiModel):
     """What every status carries."""
 
-    observed_generation: Annotated[int, Field(ge=0)] = 0
+    observed_generation: Count = 0
     """The generation of spec that the status answers to."""
-    conditions: Annotated[
-        list[Condition],
-        Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
-    ] = []
+    conditions: Annotated[list[Condition], UniqueItems("type"), Field(max_length=16)] = []
     """Conditions, one a type."""
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from moorage_api.base import ApiModel, Digest, Name, Rule, Text, Uri
-from moorage_api.meta import Resource, Status
+from moorage_api.base import AnyMapping, ApiModel, Count, Digest, MemoryQuantity, Name, Rule, Text, Uri
+from moorage_api.gates import Gate
+from moorage_api.meta import Resource, Status, workload_name_rule
+from moorage_api.unique import UniqueItems
 
 
 class ServedModel(ApiModel):
@@ -74,7 +76,7 @@ class ServiceResources(ApiModel):
     """Cores of each replica."""
     gpus_per_replica: Annotated[int, Field(ge=0, le=16)] = 0
     """GPUs of each replica."""
-    memory_per_replica: Annotated[str, Field(max_length=16, pattern=r"^[1-9][0-9]*(Mi|Gi)$")] | None = None
+    memory_per_replica: MemoryQuantity | None = None
     """Memory of each replica."""
     node_pool: Name = "default"
     """A pool of nodes by the platform team's name for it; the local engine has `default` only."""
@@ -83,21 +85,14 @@ class ServiceResources(ApiModel):
 class Access(ApiModel):
     """Who may call."""
 
-    tenants: Annotated[list[Name], Field(min_length=1, max_length=1000)]
+    tenants: Annotated[list[Name], UniqueItems(), Field(min_length=1, max_length=1000)]
     """Tenants whose API keys are let in."""
 
 
 class Metering(ApiModel):
     """What becomes of a request that cannot be metered."""
 
-    rules = (
-        Rule(
-            ".durability",
-            "self.durability == 'Durable'",
-            lambda m: m.durability == "Durable",
-            "metering.durability: only Durable is supported yet",
-        ),
-    )
+    rules = (Rule.only("durability", "Durable"),)
 
     durability: Literal["Durable", "BestEffort"] = "Durable"
     """Durable: the usage event is on disk before the response leaves; a request that cannot be metered answers 503."""
@@ -106,30 +101,18 @@ class Metering(ApiModel):
 class Rollout(ApiModel):
     """How a new model replaces the old one."""
 
-    rules = (
-        Rule(
-            ".strategy",
-            "self.strategy == 'BlueGreen'",
-            lambda r: r.strategy == "BlueGreen",
-            "rollout.strategy: only BlueGreen is supported yet",
-        ),
-    )
+    rules = (Rule.only("strategy", "BlueGreen"), Rule.not_yet("gates"))
 
     strategy: Literal["BlueGreen", "Canary"] = "BlueGreen"
-    """BlueGreen: the new revision takes all traffic once it is healthy."""
+    """BlueGreen: the new revision takes all traffic once it is healthy. Canary: a growing share of it, while `gates` hold."""
+    gates: Annotated[list[Gate], Field(max_length=32)] | None = None
+    """What a Canary's traffic must be worth before it takes more."""
 
 
 class ModelServiceSpec(ApiModel):
     """What is served, to whom, and with what."""
 
-    rules = (
-        Rule(
-            ".explanation",
-            "!has(self.explanation)",
-            lambda s: s.explanation is None,
-            "explanation is not supported yet; remove it",
-        ),
-    )
+    rules = (Rule.not_yet("explanation"),)
 
     tenant: Name | None = None
     """Who pays for the replicas' time. Default: the tenant of the namespace. Requests are paid by the caller's tenant."""
@@ -145,7 +128,7 @@ class ModelServiceSpec(ApiModel):
     """Who may call."""
     metering: Metering = Metering()
     """How requests are metered."""
-    explanation: dict[str, Any] | None = None
+    explanation: AnyMapping | None = None
     """Attributions by request."""
     rollout: Rollout = Rollout()
     """How a new model replaces the old one."""
@@ -156,11 +139,11 @@ class ModelServiceStatus(Status):
 
     url: Text | None = None
     """Where the service answers."""
-    revision: Annotated[int, Field(ge=0)] = 0
+    revision: Count = 0
     """Counts the models and specs that were rolled out."""
     model_digest: Digest | None = None
     """The artifact that answers."""
-    replicas: Annotated[int, Field(ge=0)] = 0
+    replicas: Count = 0
     """Replicas that are running."""
     selector: Annotated[str, Field(max_length=1024)] | None = None
     """The label selector of the replicas' pods, for the scale subresource."""
@@ -168,6 +151,8 @@ class ModelServiceStatus(Status):
 
 class ModelService(Resource):
     """An artifact served to tenants over the Open Inference Protocol v2."""
+
+    rules = (workload_name_rule("ModelService", "RayService"),)
 
     kind: Literal["ModelService"] = "ModelService"
     spec: ModelServiceSpec

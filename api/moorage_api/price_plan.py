@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from moorage_api.base import ApiModel, Decimal, Rule
+from moorage_api.base import ApiModel, Count, Decimal, Rule
 from moorage_api.meta import Resource, Status
+from moorage_api.unique import UniqueItems
 
 MeterName = Literal[
     "Requests",
@@ -60,7 +61,7 @@ class Meter(ApiModel):
     """What is counted."""
     mode: Literal["Flat", "Graduated", "Volume"] = "Flat"
     """Flat: one price. Graduated: each unit at its tier's price. Volume: every unit at the price of the tier that the total reaches."""
-    included: Annotated[int, Field(ge=0, le=2**53)] = 0
+    included: Count = 0
     """Units of each billing month that cost nothing."""
     tiers: Annotated[list[Tier], Field(min_length=1, max_length=32)]
     """The prices, ascending."""
@@ -104,20 +105,14 @@ class PricePlanSpec(ApiModel):
     """Everything is metered and nothing is charged."""
     subscription: Subscription | None = None
     """The fee that does not depend on use."""
-    meters: Annotated[
-        list[Meter],
-        Field(
-            max_length=16,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["meter"]},
-        ),
-    ] = []
+    meters: Annotated[list[Meter], UniqueItems("meter"), Field(max_length=16)] = []
     """Prices by meter; a meter that is not listed is metered and costs nothing."""
 
 
 class PricePlanStatus(Status):
     """What Moorage reports."""
 
-    tenants: Annotated[int, Field(ge=0)] = 0
+    tenants: Count = 0
     """Tenants on the plan."""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from moorage_api.base import ApiModel, Rule
+from moorage_api.base import ApiModel, Count, Rule
 
 AccountantName = Literal["PRV", "RDP"]
 
@@ -14,15 +14,7 @@ AccountantName = Literal["PRV", "RDP"]
 class Privacy(ApiModel):
     """Train with differential privacy (DP-SGD with Poisson sampling, Abadi et al. 2016)."""
 
-    rules = (
-        Rule(
-            ".clipping",
-            "self.clipping == 'Flat'",
-            lambda p: p.clipping == "Flat",
-            "privacy.clipping: only Flat is supported yet",
-        ),
-        Rule(".unit", "self.unit == 'Record'", lambda p: p.unit == "Record", "privacy.unit: only Record is supported yet"),
-    )
+    rules = (Rule.only("clipping", "Flat"), Rule.only("unit", "Record"))
 
     epsilon: Annotated[float, Field(gt=0, le=1000)]
     """The target; the noise is chosen so that the planned steps spend at most this."""
@@ -45,7 +37,7 @@ class PrivacyMechanism(ApiModel):
     """The probability with which each record is in a step."""
     noise_multiplier: Annotated[float, Field(gt=0)]
     """The noise's standard deviation over the clipping norm."""
-    steps: Annotated[int, Field(ge=0)]
+    steps: Count
     """How many steps."""
 
 

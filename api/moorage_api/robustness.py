@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from moorage_api.base import ApiModel, Rule
+from moorage_api.base import AnyMapping, ApiModel, Rule
 from moorage_api.data_source import ColumnName
+from moorage_api.gates import MetricName
+from moorage_api.unique import UniqueItems
 
 Norm = Literal["Linf", "L2"]
 Radius = Annotated[float, Field(gt=0, le=1000)]
@@ -17,12 +19,7 @@ class Adversarial(ApiModel):
     """Train on each record's own adversarial version, in the model's scaled input space (pixels in [0, 1])."""
 
     rules = (
-        Rule(
-            ".method",
-            "self.method in ['FGSM', 'PGD']",
-            lambda a: a.method in ("FGSM", "PGD"),
-            "adversarial.method: only FGSM and PGD are supported yet",
-        ),
+        Rule.only("method", "FGSM", "PGD"),
         Rule(
             ".steps",
             "self.method != 'FGSM' || !has(self.steps) || self.steps == 1",
@@ -48,13 +45,17 @@ class Adversarial(ApiModel):
 class RobustnessEvaluation(ApiModel):
     """Attacks on the exported model; the reported figure is the worst over them, record by record."""
 
-    attacks: Annotated[list[Literal["PGD", "Margin", "Square"]], Field(min_length=1, max_length=3)] = ["PGD", "Margin", "Square"]
+    attacks: Annotated[list[Literal["PGD", "Margin", "Square"]], UniqueItems(), Field(min_length=1, max_length=3)] = [
+        "PGD",
+        "Margin",
+        "Square",
+    ]
     """PGD on cross-entropy; PGD on the margin loss (Carlini and Wagner 2017); Square (Andriushchenko et al. 2020), black-box."""
     norm: Norm = "Linf"
     """The norm of the perturbation."""
     radius: Radius
     """The radius of the reported `robustAccuracy`."""
-    radii: Annotated[list[Radius], Field(max_length=16)] = []
+    radii: Annotated[list[Radius], UniqueItems(), Field(max_length=16)] = []
     """More radii to sweep for the report."""
     steps: Annotated[int, Field(ge=1, le=1000)] = 40
     """Steps of each PGD attack."""
@@ -74,27 +75,16 @@ class Fairness(ApiModel):
 class Evaluation(ApiModel):
     """What is measured on the held-out records after training."""
 
-    rules = (
-        Rule(".fairness", "!has(self.fairness)", lambda e: e.fairness is None, "evaluation.fairness is not supported yet; remove it"),
-        Rule(
-            ".privacyAudit",
-            "!has(self.privacyAudit)",
-            lambda e: e.privacy_audit is None,
-            "evaluation.privacyAudit is not supported yet; remove it",
-        ),
-        Rule(
-            ".explanation",
-            "!has(self.explanation)",
-            lambda e: e.explanation is None,
-            "evaluation.explanation is not supported yet; remove it",
-        ),
-    )
+    rules = (Rule.not_yet("metrics"), Rule.not_yet("fairness"), Rule.not_yet("privacyAudit"), Rule.not_yet("explanation"))
+
+    metrics: Annotated[list[MetricName], UniqueItems(), Field(min_length=1, max_length=16)] | None = None
+    """The metrics to compute. Default: every one that applies."""
 
     robustness: RobustnessEvaluation | None = None
     """Attack the model. Default: at `adversarial`'s norm and radius if that is set, else no attack."""
     fairness: Fairness | None = None
     """Metrics by group."""
-    privacy_audit: dict[str, Any] | None = None
+    privacy_audit: AnyMapping | None = None
     """An empirical lower bound of epsilon by canaries."""
-    explanation: dict[str, Any] | None = None
+    explanation: AnyMapping | None = None
     """Attributions."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from moorage_api.base import ApiModel, Rule, Uri
+from moorage_api.base import AnyMapping, ApiModel, Rule, Uri
 
 TaskType = Literal[
     "TabularClassification",
@@ -31,31 +31,16 @@ class Task(ApiModel):
     """What is learnt, and by which model."""
 
     rules = (
-        Rule(
-            ".type",
-            "self.type in ['TabularClassification', 'ImageClassification']",
-            lambda t: t.type in ("TabularClassification", "ImageClassification"),
-            "task.type: only TabularClassification and ImageClassification are supported yet",
-        ),
+        Rule.only("type", "TabularClassification", "ImageClassification"),
         Rule(
             ".model",
             "self.type != 'TabularClassification' || self.model in ['Linear', 'MLP']",
             lambda t: t.type != "TabularClassification" or t.model in ("Linear", "MLP"),
             "a TabularClassification model is Linear or MLP",
         ),
-        Rule(
-            ".pretrained",
-            "!has(self.pretrained)",
-            lambda t: t.pretrained is None,
-            "task.pretrained is not supported yet; remove it",
-        ),
-        Rule(".adapter", "!has(self.adapter)", lambda t: t.adapter is None, "task.adapter is not supported yet; remove it"),
-        Rule(
-            ".customClass",
-            "!has(self.customClass)",
-            lambda t: t.custom_class is None,
-            "task.customClass is not supported yet; remove it",
-        ),
+        Rule.not_yet("pretrained"),
+        Rule.not_yet("adapter"),
+        Rule.not_yet("customClass"),
         Rule(
             ".hiddenSizes",
             "!has(self.hiddenSizes) || self.model == 'MLP'",
@@ -100,11 +85,11 @@ class Schedule(ApiModel):
 
     type: Literal["Constant", "Cosine", "Step"] = "Constant"
     """Cosine: to zero at the last step. Step: times `factor` every `stepSize` steps."""
-    step_size: Annotated[int, Field(ge=1)] | None = None
+    step_size: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     """Steps between two changes of a Step schedule."""
     factor: Annotated[float, Field(gt=0, le=1)] = 0.1
     """What a Step schedule multiplies the rate by."""
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    warmup_steps: Annotated[int, Field(ge=0, le=100_000_000)] = 0
     """Steps over which the rate first rises from zero, linearly."""
 
 
@@ -127,7 +112,7 @@ class Optimization(ApiModel):
             lambda o: (o.epochs is None) != (o.steps is None),
             "give exactly one of epochs and steps",
         ),
-        Rule(".search", "!has(self.search)", lambda o: o.search is None, "optimization.search is not supported yet; remove it"),
+        Rule.not_yet("search"),
     )
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
@@ -154,5 +139,5 @@ class Optimization(ApiModel):
     """Stop early."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Of initial weights, shuffling and augmentation. Never of the sampling and noise of differential privacy, which are secret."""
-    search: dict[str, Any] | None = None
+    search: AnyMapping | None = None
     """Hyper-parameter search."""

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from moorage_api.base import ApiModel, Decimal, Name, Rule
+from moorage_api.base import ApiModel, Count, Decimal, Name, Rule
 from moorage_api.meta import Resource, Status
+from moorage_api.unique import UniqueItems
 
 
 class RateLimit(ApiModel):
@@ -31,9 +32,9 @@ class Budget(ApiModel):
 class TenantSpec(ApiModel):
     """Who pays, and the limits."""
 
-    rules = (Rule(".budget", "!has(self.budget)", lambda s: s.budget is None, "budget is not supported yet; remove it"),)
+    rules = (Rule.not_yet("budget"),)
 
-    namespaces: Annotated[list[Name], Field(max_length=256)] = []
+    namespaces: Annotated[list[Name], UniqueItems(), Field(max_length=256)] = []
     """The namespaces whose jobs and services this tenant pays for, unless they name another tenant."""
     plan: Name
     """The PricePlan."""
@@ -46,7 +47,7 @@ class TenantSpec(ApiModel):
 class TenantStatus(Status):
     """What Moorage reports."""
 
-    active_keys: Annotated[int, Field(ge=0)] = 0
+    active_keys: Count = 0
     """API keys that are neither revoked nor expired."""
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from moorage_api.base import ApiModel, Decimal, Digest, Name, Rule, Text, Uri
-from moorage_api.data_source import Augmentation, Columns, Deidentification, Format, Split
+from moorage_api.base import AnyMapping, ApiModel, Count, Decimal, Digest, MemoryQuantity, Name, Rule, Text, Uri
+from moorage_api.data_source import Augmentation, Columns, Deidentification, Format, Split, private_table_rule
 from moorage_api.gates import Gate, GateResult
-from moorage_api.meta import Resource, Status
+from moorage_api.meta import Resource, Status, workload_name_rule
 from moorage_api.privacy import Privacy, PrivacySpend
 from moorage_api.robustness import Adversarial, Evaluation
 from moorage_api.task import Optimization, Task
@@ -44,11 +44,12 @@ class DatasetReference(ApiModel):
             "a CSV or Parquet data set names its columns: columns.label at least",
         ),
         Rule(
-            ".deidentification",
-            "!has(self.deidentification)",
-            lambda d: d.deidentification is None,
-            "dataset.deidentification is not supported yet; remove it",
+            ".columns",
+            "!has(self.columns) || self.format != 'ImageFolder'",
+            lambda d: d.columns is None or d.format != "ImageFolder",
+            "an ImageFolder has no columns: its labels are the names of its folders",
         ),
+        Rule.not_yet("deidentification"),
     )
 
     name: Name | None = None
@@ -70,33 +71,20 @@ class DatasetReference(ApiModel):
 class Export(ApiModel):
     """The form of the artifact."""
 
-    rules = (
-        Rule(
-            ".quantization",
-            "!has(self.quantization)",
-            lambda e: e.quantization is None,
-            "export.quantization is not supported yet; remove it",
-        ),
-        Rule(
-            ".distillation",
-            "!has(self.distillation)",
-            lambda e: e.distillation is None,
-            "export.distillation is not supported yet; remove it",
-        ),
-    )
+    rules = (Rule.not_yet("quantization"), Rule.not_yet("distillation"))
 
     format: Literal["ONNX"] = "ONNX"
     """The model's format."""
-    quantization: dict[str, Any] | None = None
+    quantization: AnyMapping | None = None
     """Smaller weights."""
-    distillation: dict[str, Any] | None = None
+    distillation: AnyMapping | None = None
     """A smaller model taught by this one."""
 
 
 class TrainingResources(ApiModel):
     """What the job holds, and pays for, while it runs."""
 
-    rules = (Rule(".queue", "!has(self.queue)", lambda r: r.queue is None, "resources.queue is not supported yet; remove it"),)
+    rules = (Rule.not_yet("queue"),)
 
     workers: Annotated[int, Field(ge=1, le=1000)] = 1
     """Ray Train workers, each with a share of the records."""
@@ -104,7 +92,7 @@ class TrainingResources(ApiModel):
     """Cores of each worker."""
     gpus_per_worker: Annotated[int, Field(ge=0, le=16)] = 0
     """GPUs of each worker."""
-    memory_per_worker: Annotated[str, Field(max_length=16, pattern=r"^[1-9][0-9]*(Mi|Gi)$")] | None = None
+    memory_per_worker: MemoryQuantity | None = None
     """Memory of each worker, e.g. `2Gi`."""
     node_pool: Name = "default"
     """A pool of nodes by the platform team's name for it; the local engine has `default` only."""
@@ -154,6 +142,33 @@ class TrainingJobSpec(ApiModel):
             lambda s: s.dataset.augmentation is None or s.task.type == "ImageClassification",
             "augmentation is for ImageClassification",
         ),
+        Rule(
+            ".dataset.format",
+            "!has(self.dataset.format) || self.dataset.format != 'ImageFolder' || self.task.type == 'ImageClassification'",
+            lambda s: s.dataset.format != "ImageFolder" or s.task.type == "ImageClassification",
+            "an ImageFolder is for ImageClassification",
+        ),
+        Rule(
+            ".dataset.format",
+            "!has(self.dataset.format) || !(self.dataset.format in ['CSV', 'Parquet']) || self.task.type != 'ImageClassification'",
+            lambda s: s.dataset.format not in ("CSV", "Parquet") or s.task.type != "ImageClassification",
+            "a table is not for ImageClassification; use ImageFolder or Bundled",
+        ),
+        private_table_rule("privacy", source="dataset."),
+        Rule(
+            ".gates",
+            "has(self.privacy) || !self.gates.exists(g, g.metric == 'epsilonSpent')",
+            lambda s: s.privacy is not None or all(g.metric != "epsilonSpent" for g in s.gates),
+            "a gate on epsilonSpent needs privacy",
+        ),
+        Rule(
+            ".gates",
+            "has(self.adversarial) || has(self.evaluation.robustness) || !self.gates.exists(g, g.metric == 'robustAccuracy')",
+            lambda s: (
+                s.adversarial is not None or s.evaluation.robustness is not None or all(g.metric != "robustAccuracy" for g in s.gates)
+            ),
+            "a gate on robustAccuracy needs adversarial or evaluation.robustness: nothing else measures it",
+        ),
     )
 
     tenant: Name | None = None
@@ -182,16 +197,16 @@ class TrainingJobSpec(ApiModel):
     """Where the artifact goes. Default: the engine's own store."""
     image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     """The container image of the job's pods; clusters only."""
-    pod_template: Annotated[dict[str, Any] | None, Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})] = None
+    pod_template: AnyMapping | None = None
     """Merged into the job's pods; clusters only."""
 
 
 class Progress(ApiModel):
     """How far the training is."""
 
-    step: Annotated[int, Field(ge=0)]
+    step: Count
     """Steps taken."""
-    total: Annotated[int, Field(ge=0)]
+    total: Count
     """Steps planned."""
     percent: Annotated[float, Field(ge=0, le=100)]
     """step / total."""
@@ -215,7 +230,7 @@ class TrainingJobStatus(Status):
 
     progress: Progress | None = None
     """How far the training is."""
-    metrics: dict[str, float] = {}
+    metrics: Annotated[dict[str, float], Field(max_length=256)] = {}
     """Metrics of the finished model by name."""
     privacy: PrivacySpend | None = None
     """What was spent."""
@@ -231,6 +246,8 @@ class TrainingJobStatus(Status):
 
 class TrainingJob(Resource):
     """One model trained once, privately and robustly where asked, evaluated and held against its gates."""
+
+    rules = (workload_name_rule("TrainingJob", "RayJob"),)
 
     kind: Literal["TrainingJob"] = "TrainingJob"
     spec: TrainingJobSpec
