@@ -1,0 +1,152 @@
+"""The ledger: every usage event ever, append-only, each (source, id) once. The truth about money."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select
+
+from moorage_api.errors import Problem, Refused
+from moorage_api.usage import Subject, UsageEvent
+from moorage_billing.database import Database
+from moorage_billing.instant import micros_of, timestamp_of
+from moorage_billing.period import Period
+from moorage_billing.schema import usage_conflicts, usage_events
+
+_LOOKUP_SIZE = 500
+_FACTS = [c for c in usage_events.c if c.name != "sequence"]
+
+
+class ConflictingEvents(Refused):
+    """Events whose (source, id) the ledger holds with other contents; nothing of their batch was written."""
+
+    def __init__(self, events: Sequence[UsageEvent], where: str) -> None:
+        self.events = tuple(events)
+        remedy = "an event never changes: send a correction as an event of its own, from a source of its own"
+        super().__init__(
+            *(
+                Problem("the ledger holds another event of this source and id", where, f"source {e.source}, id {e.id}", None, remedy)
+                for e in events
+            )
+        )
+
+
+class Ledger:
+    """Usage events in a SQL database; safe for any number of processes and threads at once."""
+
+    def __init__(self, url: str, busy_seconds: float = 30.0) -> None:
+        """Open by SQLAlchemy URL (`sqlite:////ABSOLUTE/PATH`), making the tables on first use.
+
+        Raises InvalidInput for a bad URL, Unavailable where the database cannot be used.
+        """
+        self._database = Database(url, busy_seconds)
+
+    def append(self, events: Iterable[UsageEvent]) -> int:
+        """Write the events that the ledger lacks, durably and in one transaction; how many those were.
+
+        An event that is there already, with the same contents, is passed over. Raises ConflictingEvents, with nothing
+        written, if one has other contents; InvalidInput for a time that is none; Unavailable.
+        """
+        wanted: dict[tuple[str, str], dict[str, Any]] = {}
+        originals: dict[tuple[str, str], UsageEvent] = {}
+        conflicts: list[UsageEvent] = []
+        for event in events:
+            key, row = (event.source, event.id), _row(event)
+            if wanted.setdefault(key, row) != row:
+                conflicts.append(event)
+            originals.setdefault(key, event)
+        if not wanted:
+            return 0
+        with self._database.write() as connection:
+            known = _known(connection, wanted)
+            conflicts += [originals[key] for key, row in known.items() if row != wanted[key]]
+            if conflicts:
+                raise ConflictingEvents(conflicts, self._database.where or "")
+            fresh = [row for key, row in wanted.items() if key not in known]
+            if fresh:
+                connection.execute(insert(usage_events), fresh)
+        return len(fresh)
+
+    def set_aside(self, event: UsageEvent) -> None:
+        """Keep an event that conflicts with the ledger where people can see it; it is never billed. Raises Unavailable."""
+        row = {"source": event.source, "id": event.id, "event": json.dumps(event.to_wire(), sort_keys=True)}
+        same = [usage_conflicts.c[name] == value for name, value in row.items()]
+        with self._database.write() as connection:
+            if connection.scalar(select(usage_conflicts.c.sequence).where(*same)) is None:
+                connection.execute(insert(usage_conflicts), row)
+
+    def conflicts(self) -> list[UsageEvent]:
+        """The events that were set aside, oldest first. Raises Unavailable."""
+        with self._database.read() as connection:
+            rows = connection.scalars(select(usage_conflicts.c.event).order_by(usage_conflicts.c.sequence)).all()
+        return [UsageEvent.model_validate_json(row) for row in rows]
+
+    def events(self, tenant: str | None = None, period: Period | None = None, subject: Subject | None = None) -> Iterator[UsageEvent]:
+        """The events of a tenant, a period and a subject (None: any), ordered by time, source, id: one consistent state.
+
+        Raises Unavailable.
+        """
+        query = select(*_FACTS).order_by(usage_events.c.time_us, usage_events.c.source, usage_events.c.id)
+        if tenant is not None:
+            query = query.where(usage_events.c.tenant == tenant)
+        if period is not None:
+            start, end = period.bounds_us
+            query = query.where(usage_events.c.time_us >= start, usage_events.c.time_us < end)
+        if subject is not None:
+            query = query.where(*(usage_events.c[name] == value for name, value in subject.model_dump().items()))
+        with self._database.read() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(query):
+                yield _event(row)
+
+    def tenants(self) -> list[str]:
+        """Every tenant that has an event, in order. Raises Unavailable."""
+        with self._database.read() as connection:
+            return list(connection.scalars(select(usage_events.c.tenant).distinct().order_by(usage_events.c.tenant)))
+
+    def count(self) -> int:
+        """How many events there are. Raises Unavailable."""
+        with self._database.read() as connection:
+            return connection.scalar(select(func.count()).select_from(usage_events)) or 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
+
+
+def _row(event: UsageEvent) -> dict[str, Any]:
+    return {
+        "source": event.source,
+        "id": event.id,
+        "tenant": event.tenant,
+        **event.subject.model_dump(),
+        "time_us": micros_of(event.time),
+        "code": event.code,
+        "quantities": json.dumps(event.quantities, sort_keys=True, separators=(",", ":")),
+    }
+
+
+def _event(row: Row[Any]) -> UsageEvent:
+    return UsageEvent(
+        source=row.source,
+        id=row.id,
+        tenant=row.tenant,
+        subject=Subject(kind=row.kind, namespace=row.namespace, name=row.name, uid=row.uid),
+        time=timestamp_of(row.time_us),
+        code=row.code,
+        quantities=json.loads(row.quantities),
+    )
+
+
+def _known(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows that the ledger has for some of `keys`."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for source, group in groupby(sorted(keys), key=lambda key: key[0]):
+        ids = (key[1] for key in group)
+        while some := list(islice(ids, _LOOKUP_SIZE)):
+            query = select(*_FACTS).where(usage_events.c.source == source, usage_events.c.id.in_(some))
+            for row in connection.execute(query).mappings():
+                found[row["source"], row["id"]] = dict(row)
+    return found

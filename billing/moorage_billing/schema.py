@@ -1,0 +1,99 @@
+"""The tables of the ledger's database. Every table is append-only: triggers refuse UPDATE and DELETE."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+)
+
+VERSION = 1
+metadata = MetaData()
+
+# SQLite counts rows by itself only for INTEGER primary keys.
+_Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True),
+)
+
+usage_events = Table(
+    "usage_events",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("source", String(200), nullable=False),
+    Column("id", String(200), nullable=False),
+    Column("tenant", String(63), nullable=False),
+    Column("kind", String(63), nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("code", Integer),
+    Column("quantities", Text, nullable=False),
+    UniqueConstraint("source", "id"),
+    Index("usage_events_by_tenant", "tenant", "time_us"),
+)
+"""`time_us`: microseconds since 1970 UTC. `quantities`: canonical JSON of meter to micro-units."""
+
+usage_conflicts = Table(
+    "usage_conflicts",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("source", String(200), nullable=False),
+    Column("id", String(200), nullable=False),
+    Column("event", Text, nullable=False),
+    UniqueConstraint("source", "id", "event"),
+)
+"""Events that came with the (source, id) of another event and other contents: kept for people, never billed."""
+
+privacy_entries = Table(
+    "privacy_entries",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("dataset", String(2048), nullable=False),
+    Column("job_uid", String(200), nullable=False),
+    Column("job_ref", Text, nullable=False),
+    Column("entry", String(16), nullable=False),
+    Column("sampling_rate", Double, nullable=False),
+    Column("noise_multiplier", Double, nullable=False),
+    Column("steps", BigInteger, nullable=False),
+    Column("budget_epsilon", Double, nullable=False),
+    Column("budget_delta", Double, nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    Index("privacy_entries_by_dataset", "dataset", "sequence"),
+    Index("privacy_entries_by_job", "job_uid", "sequence"),
+)
+
+for _table in metadata.sorted_tables:
+    for _verb in ("UPDATE", "DELETE"):
+        event.listen(
+            _table,
+            "after_create",
+            DDL(  # type: ignore[no-untyped-call]
+                f"CREATE TRIGGER {_table.name}_no_{_verb.lower()} BEFORE {_verb} ON {_table.name} "
+                f"BEGIN SELECT RAISE(ABORT, '{_table.name} is append-only'); END"
+            ).execute_if(dialect="sqlite"),
+        )
+    event.listen(
+        _table,
+        "after_create",
+        DDL(  # type: ignore[no-untyped-call]
+            f"CREATE FUNCTION {_table.name}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{_table.name} is append-only'; END $$; "
+            f"CREATE TRIGGER {_table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {_table.name} "
+            f"EXECUTE FUNCTION {_table.name}_append_only()"
+        ).execute_if(dialect="postgresql"),
+    )

@@ -1,0 +1,181 @@
+"""Moves events from the outboxes of a folder to the ledger: at least once, and the ledger takes each once.
+
+An event leaves its outbox only after the ledger's commit. Any number of shippers may watch one folder; one at a time works.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from pathlib import Path
+from threading import Event, Thread
+
+from pydantic import ValidationError
+
+from moorage_api.errors import MoorageError, Problem, Unavailable
+from moorage_api.usage import UsageEvent
+from moorage_billing.ledger import ConflictingEvents, Ledger
+from moorage_billing.outbox_file import SUFFIX, Backlog, acquire, backlog_of, open_outbox, owned_if_dead, remove
+from moorage_billing.storage_errors import unavailable
+
+_log = logging.getLogger(__name__)
+_BATCH_EVENTS = 2000
+_BUSY_SECONDS, _MAX_BACKOFF_SECONDS = 5.0, 10.0
+
+
+class Shipper:
+    """A thread that ships a folder's outboxes until `close`. `last_error` is None while all is well."""
+
+    def __init__(self, folder: Path, ledger_url: str, interval_seconds: float = 0.5) -> None:
+        """Start shipping; the ledger may be out as yet."""
+        self.folder = folder
+        self.last_error: MoorageError | None = None
+        self.shipped = 0
+        self._url = ledger_url
+        self._interval_seconds = interval_seconds
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name=f"shipper {folder}", daemon=True)
+        self._thread.start()
+
+    def backlog(self) -> Backlog:
+        """How much waits in the folder, and since when. Raises Unavailable."""
+        return backlog(self.folder)
+
+    def close(self) -> None:
+        """Stop after the batch in work; what is left stays in the outboxes."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        ledger: Ledger | None = None
+        pause = self._interval_seconds
+        while not self._stop.is_set():
+            try:
+                ledger = ledger or Ledger(self._url, _BUSY_SECONDS)
+                self.shipped += _ship_folder(self.folder, ledger, wait=False, stop=self._stop)
+                self.last_error, pause = None, self._interval_seconds
+            except MoorageError as error:
+                _log.warning("cannot ship usage events from %s, trying again: %s", self.folder, error)
+                self.last_error, pause = error, min(max(pause, 0.05) * 2, _MAX_BACKOFF_SECONDS)
+            self._stop.wait(pause)
+        if ledger is not None:
+            ledger.close()
+
+
+def drain(folder: Path, ledger_url: str) -> int:
+    """Ship what the folder's outboxes hold now; how many events that was. Raises Unavailable for the first outbox or ledger that fails."""
+    ledger = Ledger(ledger_url)
+    try:
+        return _ship_folder(folder, ledger, wait=True, stop=Event())
+    finally:
+        ledger.close()
+
+
+def backlog(folder: Path) -> Backlog:
+    """What waits in a folder's outboxes. Raises Unavailable."""
+    parts = [backlog_of(path) for path in _outboxes(folder) if path.exists()]
+    oldest = [part.oldest_us for part in parts if part.oldest_us is not None]
+    return Backlog(sum(part.events for part in parts), min(oldest, default=None))
+
+
+def lag_seconds(waiting: Backlog) -> float:
+    """How long the oldest waiting event has waited."""
+    return 0.0 if waiting.oldest_us is None else max(0.0, time.time() - waiting.oldest_us / 1_000_000)
+
+
+def _outboxes(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def _ship_folder(folder: Path, ledger: Ledger, *, wait: bool, stop: Event) -> int:
+    """One pass over the folder; 0 if another shipper is at it and `wait` is false. A bad outbox does not hold up the others."""
+    if not folder.is_dir():
+        return 0
+    try:
+        turn = acquire(folder / "shipper.lock", wait=wait)
+    except OSError as error:
+        raise unavailable(error, str(folder)) from error
+    if turn is None:
+        return 0
+    moved = 0
+    failure: MoorageError | None = None
+    try:
+        for path in _outboxes(folder):
+            try:
+                moved += _ship_outbox(path, ledger, stop)
+            except MoorageError as error:
+                failure = failure or error
+            except OSError as error:
+                failure = failure or unavailable(error, str(path))
+        _sweep_locks(folder)
+    finally:
+        os.close(turn)
+    if failure is not None:
+        raise failure
+    return moved
+
+
+def _ship_outbox(path: Path, ledger: Ledger, stop: Event) -> int:
+    """Ship one outbox to its end; if its owner is dead it is then removed."""
+    with owned_if_dead(path) as dead:
+        if not path.exists():
+            return 0
+        moved = 0
+        connection = open_outbox(path, durable=False, busy_seconds=_BUSY_SECONDS)
+        try:
+            while batch := _read_batch(connection, path):
+                last, events = batch
+                _append(ledger, events)
+                connection.execute("DELETE FROM groups WHERE sequence <= ?", (last,))
+                moved += len(events)
+                if stop.is_set():
+                    return moved
+        except sqlite3.Error as error:
+            raise unavailable(error, str(path)) from error
+        finally:
+            connection.close()
+        if dead:
+            remove(path)
+        return moved
+
+
+def _read_batch(connection: sqlite3.Connection, path: Path) -> tuple[int, list[UsageEvent]] | None:
+    """The oldest groups, about `_BATCH_EVENTS` events: the last group's sequence and the events; None if there is none."""
+    events: list[UsageEvent] = []
+    last = None
+    for sequence, body in connection.execute("SELECT sequence, body FROM groups ORDER BY sequence"):
+        try:
+            events += [UsageEvent.model_validate_json(line) for line in body.split(b"\n")]
+        except ValidationError as error:
+            problem = Problem(f"a stored event cannot be read: {error.errors()[0]['msg']}", str(path), f"group {sequence}")
+            raise Unavailable(problem) from None
+        last = sequence
+        if len(events) >= _BATCH_EVENTS:
+            break
+    return None if last is None else (last, events)
+
+
+def _append(ledger: Ledger, events: list[UsageEvent]) -> None:
+    """Append; an event that conflicts with the ledger is set aside there, loudly, and holds up nothing."""
+    while True:
+        try:
+            ledger.append(events)
+            return
+        except ConflictingEvents as conflict:
+            _log.error("set aside in usage_conflicts, not billed: %s", conflict)
+            for event in conflict.events:
+                ledger.set_aside(event)
+            events = [event for event in events if event not in conflict.events]
+
+
+def _sweep_locks(folder: Path) -> None:
+    """Remove the locks that a crash left behind without an outbox."""
+    for lock in folder.glob(f"*{SUFFIX}.lock"):
+        path = lock.with_name(lock.name.removesuffix(".lock"))
+        if path.exists():
+            continue
+        with owned_if_dead(path) as dead:
+            if dead and not path.exists():
+                lock.unlink(missing_ok=True)
