@@ -20,21 +20,28 @@ class ApiKey(ApiModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of the whole key."""
     created_at: Timestamp
+    """When the key was made."""
     expires_at: Timestamp | None = None
+    """From when on it is refused. Default: never."""
     revoked_at: Timestamp | None = None
+    """Since when it is refused."""
 
 
 class TenantAccess(ApiModel):
     """One tenant's keys and limit."""
 
     name: Name
+    """The Tenant."""
     keys: list[ApiKey] = []
     """At most two that are neither revoked nor expired, for rotation."""
     rate_limit: RateLimit | None = None
+    """How fast it may call. Default: no limit."""
 
 
 class AccessPolicy(ApiModel):
     """Every tenant that a replica may have to know."""
 
     version: Literal["moorage.dev/access.v1"] = "moorage.dev/access.v1"
+    """Of this document."""
     tenants: list[TenantAccess] = []
+    """Who may call; everybody else is unknown."""

@@ -22,19 +22,23 @@ from moorage_api.base import ApiModel, Digest, Timestamp
 from moorage_api.errors import InvalidInput, Problem
 from moorage_api.gates import GateResult
 from moorage_api.privacy import PrivacySpend
+from moorage_api.problems import problems_of
 from moorage_api.robustness import Adversarial
 from moorage_api.run_config import JobIdentity
 from moorage_api.task import Task
 
 MANIFEST = "model.json"
 MODEL = "model.onnx"
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 
 
 class InputFeature(ApiModel):
     """One column of the ONNX input."""
 
     name: str
+    """The column's name."""
     type: Literal["Number", "Category"]
+    """What its values are."""
     categories: list[str] | None = None
     """A Category's value is its index here; a value that is missing from the list is refused."""
 
@@ -48,6 +52,7 @@ class Signature(ApiModel):
     """
 
     input: Literal["features", "image"]
+    """The name of the ONNX input."""
     shape: list[int]
     """Of one record: [features] or [C, H, W]."""
     features: list[InputFeature] = []
@@ -55,8 +60,9 @@ class Signature(ApiModel):
     accepts_missing: bool = False
     """Whether NaN stands for a missing number and is filled."""
     minimum: float | None = None
+    """The least raw value of an image's pixel."""
     maximum: float | None = None
-    """An image's raw pixel range."""
+    """The greatest raw value of an image's pixel."""
     classes: list[str]
     """The label's values in the order of the logits."""
 
@@ -65,8 +71,11 @@ class Robustness(ApiModel):
     """Robust accuracy as it was measured."""
 
     norm: str
+    """The norm of the perturbation."""
     radius: float
+    """The radius that `robust_accuracy` is of."""
     robust_accuracy: float
+    """Worst-case accuracy at `radius`: a record counts if no attack changed its class."""
     attacks: dict[str, float]
     """Accuracy under each attack alone at `radius`."""
     sweep: dict[str, float]
@@ -81,35 +90,52 @@ class Provenance(ApiModel):
     """Where the model comes from."""
 
     job: JobIdentity
+    """The TrainingJob."""
     dataset: str
     """The Dataset's name, or the uri of inline records."""
     records: int
+    """How many were trained on."""
     created_at: Timestamp
+    """When the artifact was written."""
     moorage_version: str
+    """Of the code that trained."""
     torch_version: str
+    """Of the library that trained."""
     seed: int
+    """Of initial weights, shuffling and augmentation."""
 
 
 class ArtifactManifest(ApiModel):
     """model.json."""
 
     version: Literal["moorage.dev/artifact.v1"] = "moorage.dev/artifact.v1"
+    """Of this document."""
     name: str
     """The TrainingJob's name."""
     task: Task
+    """What was learnt."""
     signature: Signature
+    """What goes in and what comes out."""
     preprocessing: dict[str, list[float]]
     """For readers; the graph holds it: `fill`, `shift` and `scale` by numeric feature, or one each for an image."""
     metrics: dict[str, float]
-    privacy: PrivacySpend | None
-    adversarial: Adversarial | None
-    robustness: Robustness | None
+    """By MetricName, measured on the held-out records."""
+    privacy: PrivacySpend | None = None
+    """What was spent, if the model was trained privately."""
+    adversarial: Adversarial | None = None
+    """How the model was hardened, if it was."""
+    robustness: Robustness | None = None
+    """What attacks on the exported model achieved, if any were run."""
     gates: list[GateResult]
+    """How the model stood at each gate."""
     gates_passed: bool
+    """Whether every gate let it through."""
     provenance: Provenance
+    """Where the model comes from."""
     files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
     """SHA-256 by relative path, of every file but model.json."""
     digest: Digest | None = None
+    """digest_of the rest; None only while the artifact is being written."""
 
 
 def digest_of(manifest: ArtifactManifest) -> str:
@@ -122,31 +148,59 @@ def digest_of(manifest: ArtifactManifest) -> str:
 def read_artifact(folder: Path, expected: str | None = None) -> ArtifactManifest:
     """Read and verify an artifact.
 
-    Raises InvalidInput if model.json is missing or malformed, a file is missing, extra or altered, or the digest is not
-    the manifest's own and `expected` (where given).
+    Raises InvalidInput if model.json is missing or malformed, a file is missing, extra, altered or not a regular file, or
+    the digest is not the manifest's own and `expected` (where given).
     """
-
-    def refuse(message: str, field: str, value: str | None = None) -> InvalidInput:
-        return InvalidInput(Problem(message, f"artifact {folder}", field, value, "export the model again, or point to the right folder"))
-
-    try:
-        manifest = ArtifactManifest.model_validate_json((folder / MANIFEST).read_bytes(), by_alias=True, by_name=False)
-    except OSError as error:
-        raise refuse(f"cannot read: {error.strerror}", MANIFEST) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise refuse(f"malformed: {first['msg']}", f"{MANIFEST}:{'.'.join(map(str, first['loc']))}") from None
+    manifest = _read_manifest(folder)
     actual = digest_of(manifest)
     if manifest.digest != actual:
-        raise refuse(f"digest does not match the contents, which have {actual}", f"{MANIFEST}:digest", str(manifest.digest))
+        message = f"digest does not match the contents, which have {actual}"
+        raise _refusal(folder, f"{MANIFEST}:digest", message, str(manifest.digest))
     if expected is not None and expected != actual:
-        raise refuse(f"digest is {actual}, not the one asked for", f"{MANIFEST}:digest", expected)
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()} - {MANIFEST}
+        raise _refusal(folder, f"{MANIFEST}:digest", f"digest is {actual}, not the one asked for", expected)
+    present = _files_in(folder)
     for path in sorted(present ^ manifest.files.keys()):
-        raise refuse("file is not in the manifest" if path in present else "file is missing", path)
+        raise _refusal(folder, path, "file is not in the manifest" if path in present else "file is missing")
     for path, sha256 in sorted(manifest.files.items()):
-        with (folder / path).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _sha256(folder, path)
         if found != sha256:
-            raise refuse("file was altered: its SHA-256 differs from the manifest's", path, found)
+            raise _refusal(folder, path, "file was altered: its SHA-256 differs from the manifest's", found)
     return manifest
+
+
+def _read_manifest(folder: Path) -> ArtifactManifest:
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            data = file.read(MAX_MANIFEST_BYTES + 1)
+        if len(data) > MAX_MANIFEST_BYTES:
+            raise _refusal(folder, MANIFEST, f"larger than {MAX_MANIFEST_BYTES} bytes")
+        return ArtifactManifest.model_validate_json(data, by_alias=True, by_name=False)
+    except OSError as error:
+        raise _refusal(folder, MANIFEST, f"cannot read: {error.strerror}") from None
+    except ValidationError as error:
+        first = next(problems_of(error, ""))
+        raise _refusal(folder, f"{MANIFEST}:{first.field}", f"malformed: {first.message}", first.value) from None
+
+
+def _files_in(folder: Path) -> set[str]:
+    """Relative paths of every file but model.json. A link could lead out of the artifact, so none may be in it."""
+    found = set()
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            raise _refusal(folder, relative, "neither a regular file nor a folder")
+        if path.is_file() and relative != MANIFEST:
+            found.add(relative)
+    return found
+
+
+def _sha256(folder: Path, path: str) -> str:
+    try:
+        with (folder / path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _refusal(folder, path, f"cannot read: {error.strerror}") from None
+
+
+def _refusal(folder: Path, field: str, message: str, value: str | None = None) -> InvalidInput:
+    return InvalidInput(Problem(message, f"artifact {folder}", field, value, "export the model again, or point to the right folder"))

@@ -76,6 +76,7 @@ class Dataset(Resource):
     """Records with an owner's rules, above all how much privacy may ever be spent on them."""
 
     kind: Literal["Dataset"] = "Dataset"
+    """The kind."""
     spec: DatasetSpec
     """What the user asks for."""
     status: DatasetStatus | None = None

@@ -155,6 +155,7 @@ class ModelService(Resource):
     rules = (workload_name_rule("ModelService", "RayService"),)
 
     kind: Literal["ModelService"] = "ModelService"
+    """The kind."""
     spec: ModelServiceSpec
     """What the user asks for."""
     status: ModelServiceStatus | None = None

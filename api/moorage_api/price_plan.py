@@ -120,6 +120,7 @@ class PricePlan(Resource):
     """What a tenant pays for each meter, and the subscription fee."""
 
     kind: Literal["PricePlan"] = "PricePlan"
+    """The kind."""
     spec: PricePlanSpec
     """What the user asks for."""
     status: PricePlanStatus | None = None

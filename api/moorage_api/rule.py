@@ -30,7 +30,7 @@ class Rule:
     def only(cls, field: str, *built: str) -> Rule:
         """Of the values that the schema knows for `field` (its wire name), only `built` are built yet."""
         attribute = to_snake(field)
-        choices = ", ".join(f"'{value}'" for value in built)
+        choices = ", ".join(_quoted(value) for value in built)
         return cls(
             f".{field}",
             f"self.{field} in [{choices}]",
@@ -65,6 +65,12 @@ class Rule:
         """An item of `x-kubernetes-validations`."""
         rule = {"rule": self.cel, "fieldPath": self.field}
         if self.shows_value:
-            before, after = (f"'{text}'" if text else "" for text in self.message.split(VALUE))
+            before, after = (_quoted(text) if text else "" for text in self.message.split(VALUE))
             return {**rule, "messageExpression": " + ".join(part for part in (before, f"self{self.field}", after) if part)}
         return {**rule, "message": self.message}
+
+
+def _quoted(text: str) -> str:
+    """A CEL string."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -29,38 +29,57 @@ class JobIdentity(ApiModel):
     """Which TrainingJob this run is of, and who pays."""
 
     namespace: str
+    """Its namespace."""
     name: str
+    """Its name."""
     uid: str
+    """Of this object; another of the same name has another."""
     generation: int
+    """The generation of spec that is run."""
     tenant: str
+    """Who pays."""
 
 
 class ResolvedDataset(ApiModel):
     """The records after the Dataset's name was looked up."""
 
-    dataset: str | None
+    dataset: str | None = None
     """The Dataset's name, or nothing for inline records."""
     uri: Uri
     """`sklearn://NAME` or an absolute path."""
     format: Format
+    """How the records are stored."""
     columns: Columns | None = None
+    """What the columns of a table mean."""
     split: Split = Split()
+    """How records are held out."""
     augmentation: Augmentation | None = None
+    """Random changes to training images."""
 
 
 class RunConfig(ApiModel):
     """Everything that a run needs to know."""
 
     version: Literal["moorage.dev/run.v1"] = "moorage.dev/run.v1"
+    """Of this document."""
     job: JobIdentity
+    """Which TrainingJob."""
     dataset: ResolvedDataset
+    """The training records."""
     task: Task
+    """What is learnt."""
     optimization: Optimization
+    """How it is trained."""
     privacy: Privacy | None = None
+    """Differential privacy."""
     adversarial: Adversarial | None = None
+    """Adversarial training."""
     evaluation: Evaluation = Evaluation()
+    """What is measured."""
     gates: list[Gate] = []
+    """What the model must be worth."""
     resources: TrainingResources = TrainingResources()
+    """What the run holds."""
     max_failures: Annotated[int, Field(ge=0)] = 3
     """Lost workers that are made up for within one run."""
     folder: Text
@@ -75,6 +94,7 @@ class Admission(ApiModel):
     """The privacy ledger's answer to a plan."""
 
     granted: bool
+    """Whether the run may start."""
     message: str = ""
     """Why not, and what would fit."""
 

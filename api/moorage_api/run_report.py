@@ -33,8 +33,11 @@ class WorkerLifetime(ApiModel):
     worker: str
     """Unique in the run: `attempt/rank`."""
     cpus: float
+    """Cores that it held."""
     gpus: float
+    """GPUs that it held."""
     started_at: Timestamp
+    """From when on."""
     last_seen_at: Timestamp
     """Refreshed at least every ten seconds while the worker lives."""
     finished: bool
@@ -45,6 +48,7 @@ class RunFailure(ApiModel):
     """Why a run ended badly."""
 
     reason: Literal["InvalidInput", "Refused", "Unavailable", "WorkerLost", "Internal"]
+    """What kind of failure; the first three are MoorageErrors."""
     message: str
     """Names the object, the field, the value and the remedy; no traceback (that is in the run's log)."""
 
@@ -53,16 +57,26 @@ class RunReport(ApiModel):
     """The state of a run."""
 
     version: Literal["moorage.dev/report.v1"] = "moorage.dev/report.v1"
+    """Of this document."""
     phase: Phase
+    """Where the run is."""
     updated_at: Timestamp
+    """When the report was written."""
     plan: Plan | None = None
+    """From `Planned` on."""
     progress: Progress | None = None
+    """From `Training` on."""
     privacy: PrivacySpend | None = None
     """Of the steps executed so far."""
     metrics: dict[str, float] = {}
     """By MetricName; robust accuracy at other radii as `robustAccuracy@RADIUS`."""
     gates: list[GateResult] = []
+    """How the model stood at each gate, once evaluated."""
     gates_passed: bool | None = None
+    """Whether every gate let it through, once evaluated."""
     model: ModelReference | None = None
+    """The artifact, once exported."""
     workers: list[WorkerLifetime] = []
+    """Every worker of every attempt."""
     failure: RunFailure | None = None
+    """Why the phase is `Failed`."""

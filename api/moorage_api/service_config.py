@@ -23,9 +23,13 @@ class ServiceConfig(ApiModel):
     digest: Digest
     """The digest that the artifact must have."""
     replicas: Replicas = Replicas()
+    """How many copies answer."""
     batching: Batching = Batching()
+    """Requests that are run together."""
     resources: ServiceResources = ServiceResources()
+    """What each replica holds."""
     access: Access
+    """Who may call."""
     access_policy: Text
     """The AccessPolicy's file; re-read within two seconds of a change."""
     outbox: Text
@@ -38,9 +42,13 @@ class ServingConfig(ApiModel):
     """Everything that one Ray Serve instance hosts."""
 
     version: Literal["moorage.dev/serving.v1"] = "moorage.dev/serving.v1"
+    """Of this document."""
     host: str = "127.0.0.1"
+    """The address that the ingress listens on."""
     port: int
+    """The port of it."""
     services: list[ServiceConfig]
+    """The services that it hosts."""
     status: Text
     """The file that the host writes ServingStatus to, atomically."""
 
@@ -51,15 +59,21 @@ class ServiceState(ApiModel):
     name: str
     """`namespace/name`."""
     ready: bool
+    """Whether it answers."""
     url: str
+    """Where it answers."""
     message: str = ""
     """Why it is not ready."""
     replicas: int = 0
+    """Replicas that are running."""
 
 
 class ServingStatus(ApiModel):
     """How the host stands."""
 
     version: Literal["moorage.dev/servingstatus.v1"] = "moorage.dev/servingstatus.v1"
+    """Of this document."""
     updated_at: Timestamp
+    """When it was written; the host rewrites it while it lives."""
     services: list[ServiceState]
+    """Each service that the host was told to host."""

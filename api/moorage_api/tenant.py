@@ -55,6 +55,7 @@ class Tenant(Resource):
     """Who pays, which namespaces are theirs, and how fast they may call."""
 
     kind: Literal["Tenant"] = "Tenant"
+    """The kind."""
     spec: TenantSpec
     """What the user asks for."""
     status: TenantStatus | None = None

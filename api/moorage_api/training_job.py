@@ -250,6 +250,7 @@ class TrainingJob(Resource):
     rules = (workload_name_rule("TrainingJob", "RayJob"),)
 
     kind: Literal["TrainingJob"] = "TrainingJob"
+    """The kind."""
     spec: TrainingJobSpec
     """What the user asks for."""
     status: TrainingJobStatus | None = None

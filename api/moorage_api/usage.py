@@ -16,9 +16,13 @@ class Subject(ApiModel):
     """The object that caused the usage."""
 
     kind: Literal["TrainingJob", "ModelService"]
+    """Its kind."""
     namespace: str
+    """Its namespace."""
     name: str
+    """Its name."""
     uid: str
+    """Of this object; another of the same name has another."""
 
 
 class UsageEvent(ApiModel):
@@ -31,6 +35,7 @@ class UsageEvent(ApiModel):
     tenant: Annotated[str, Field(min_length=1, max_length=63)]
     """Who pays."""
     subject: Subject
+    """What caused the use."""
     time: Timestamp
     """When it happened; decides the billing period. Of a bucket: its start."""
     code: Annotated[int, Field(ge=100, le=599)] | None = None
