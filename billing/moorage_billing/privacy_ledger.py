@@ -12,10 +12,9 @@ decided on; so two processes that would overspend together never both get theirs
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, insert, select
+from sqlalchemy import Connection, insert, select
 
 from moorage_api.dataset import PrivacyBudget
 from moorage_api.errors import InvalidInput, Problem, Refused, Unavailable
@@ -23,7 +22,10 @@ from moorage_api.privacy import PrivacyMechanism
 from moorage_billing.composition import epsilon_of, steps_that_fit
 from moorage_billing.database import Database
 from moorage_billing.privacy_holdings import DatasetKey as DatasetKey
-from moorage_billing.privacy_holdings import Entry, EntryKind, Holding, holdings, within
+from moorage_billing.privacy_holdings import Entry, Holding, holdings, within
+from moorage_billing.privacy_log import entry_values, last_sequence, read_entries, successor
+from moorage_billing.privacy_statement import JobSpend as JobSpend
+from moorage_billing.privacy_statement import Statement as Statement
 from moorage_billing.schema import privacy_entries
 
 _log = logging.getLogger(__name__)
@@ -40,43 +42,6 @@ class Reservation:
     epsilon: float
 
 
-@dataclass(frozen=True)
-class JobSpend:
-    """One job's part. `epsilon`: of its mechanism alone; the parts do not add up, the composition is less."""
-
-    job_uid: str
-    job_ref: str
-    state: EntryKind
-    mechanism: PrivacyMechanism
-    epsilon: float
-    overrun: bool
-
-
-@dataclass(frozen=True)
-class Statement:
-    """A data set's account at `budget.delta`, epsilons of compositions.
-
-    spent: of what was run. reserved: of that and what running jobs hold. remaining: the budget less `reserved`, at least
-    0, a lower bound of what another mechanism may add. overspent: `reserved` is above the budget.
-    """
-
-    dataset: DatasetKey
-    budget: PrivacyBudget
-    spent: float
-    reserved: float
-    jobs: tuple[JobSpend, ...]
-
-    @property
-    def remaining(self) -> float:
-        """What is left of the budget's epsilon."""
-        return max(0.0, self.budget.epsilon - self.reserved)
-
-    @property
-    def overspent(self) -> bool:
-        """More is spent and reserved than the budget allows, as when it was lowered."""
-        return self.reserved > self.budget.epsilon
-
-
 class PrivacyLedger:
     """Reservations and spending by data set; safe for any number of processes at once."""
 
@@ -87,25 +52,27 @@ class PrivacyLedger:
     def reserve(self, dataset: DatasetKey, budget: PrivacyBudget, job_uid: str, job_ref: str, mechanism: PrivacyMechanism) -> Reservation:
         """Hold `mechanism` for a job if the composition of everything spent and reserved stays within the budget.
 
-        Asking again for the same job and mechanism changes nothing and gets the same. Raises Refused if it does not fit
-        (saying what would), or the job has another reservation or is settled; Unavailable.
+        Asking again for the same job and mechanism changes nothing and gets the same. A job that is still running may
+        ask for more steps of the same kind (steps that a crash lost are run, and spent, again): then the whole counts in
+        place of what it held. Raises Refused if it does not fit (saying what would), or the job holds something else or
+        is settled; InvalidInput for no steps; Unavailable.
         """
         if mechanism.steps < 1:
             raise InvalidInput(Problem("a reservation has at least one step", job_ref, "steps", str(mechanism.steps)))
         for _ in range(_MAX_ATTEMPTS):
             entries, own = self._read(dataset, job_uid)
+            held = _held(dataset, own, job_ref, mechanism)
             others = [h.mechanism for h in holdings(entries) if h.job_uid != job_uid]
             epsilon = epsilon_of([*others, mechanism], budget.delta)
-            if self._held(dataset, own, job_ref, mechanism):
+            if held == mechanism:
                 return Reservation(dataset, job_uid, mechanism, epsilon)
             if epsilon > budget.epsilon:
                 raise _too_much(dataset, budget, job_ref, mechanism, others, epsilon)
-            entry = _values(dataset.uri, job_uid, job_ref, "Reserved", mechanism, budget)
-            if self._append_if_unchanged(entry, _last(entries), _last(own)):
+            entry = entry_values(dataset.uri, job_uid, job_ref, "Reserved", mechanism, budget)
+            if self._append_if_unchanged(entry, last_sequence(entries), last_sequence(own)):
                 return Reservation(dataset, job_uid, mechanism, epsilon)
-        raise Unavailable(
-            Problem(f"the account changed {_MAX_ATTEMPTS} times while {job_ref} was decided", str(dataset), remedy="try again")
-        )
+        message = f"the account changed {_MAX_ATTEMPTS} times while {job_ref} was decided"
+        raise Unavailable(Problem(message, str(dataset), remedy="try again"))
 
     def commit(self, job_uid: str, mechanism: PrivacyMechanism) -> Holding:
         """Record what a job really ran in place of its reservation; what it did not run goes back.
@@ -120,7 +87,7 @@ class PrivacyLedger:
                 return holding
             if holding.state != "Reserved" and within(mechanism, holding.mechanism):
                 raise _settled(holding, f"commit {_text(mechanism)}")
-            connection.execute(insert(privacy_entries), _successor(last, "Committed", mechanism))
+            connection.execute(insert(privacy_entries), successor(last, "Committed", mechanism))
             holding = _holding(connection, job_uid)[0]
         if holding.overrun:
             _log.error("%s ran %s, more than the %s it had reserved", holding.job_ref, _text(mechanism), _text(holding.planned))
@@ -131,7 +98,7 @@ class PrivacyLedger:
         with self._database.write() as connection:
             holding, last = _holding(connection, job_uid)
             if holding.state == "Reserved":
-                connection.execute(insert(privacy_entries), _successor(last, "ChargedWhole", holding.mechanism))
+                connection.execute(insert(privacy_entries), successor(last, "ChargedWhole", holding.mechanism))
             return _holding(connection, job_uid)[0]
 
     def release(self, job_uid: str, executed_steps: int = 0) -> Holding:
@@ -150,7 +117,7 @@ class PrivacyLedger:
             if holding.state != "Reserved":
                 raise _settled(holding, "release")
             nothing = holding.mechanism.model_copy(update={"steps": 0})
-            connection.execute(insert(privacy_entries), _successor(last, "Released", nothing))
+            connection.execute(insert(privacy_entries), successor(last, "Released", nothing))
             return _holding(connection, job_uid)[0]
 
     def statement(self, dataset: DatasetKey, budget: PrivacyBudget | None = None) -> Statement:
@@ -185,80 +152,41 @@ class PrivacyLedger:
 
     def _read(self, dataset: DatasetKey, job_uid: str) -> tuple[list[Entry], list[Entry]]:
         with self._database.read() as connection:
-            own = _entries(connection, privacy_entries.c.job_uid == job_uid)
-            return _entries(connection, privacy_entries.c.dataset == dataset.uri), own
-
-    def _held(self, dataset: DatasetKey, own: list[Entry], job_ref: str, mechanism: PrivacyMechanism) -> bool:
-        """Whether the job holds just this already; False if it holds nothing. Raises Refused if it holds something else."""
-        for holding in holdings(own):
-            if holding.state == "Released" and own[-1].dataset == dataset.uri:
-                return False
-            if holding.state != "Reserved":
-                raise _settled(holding, f"reserve {_text(mechanism)}")
-            if holding.mechanism != mechanism or own[-1].dataset != dataset.uri:
-                fix = "settle that reservation first, or run under another uid"
-                message = f"holds {_text(holding.mechanism)} of {own[-1].dataset} already"
-                raise Refused(Problem(message, job_ref, "privacy", _text(mechanism), fix))
-            return True
-        return False
+            own = read_entries(connection, privacy_entries.c.job_uid == job_uid)
+            return read_entries(connection, privacy_entries.c.dataset == dataset.uri), own
 
     def _append_if_unchanged(self, entry: dict[str, object], dataset_last: int, job_last: int) -> bool:
         with self._database.write() as connection:
-            dataset_now = _entries(connection, privacy_entries.c.dataset == entry["dataset"])
-            job_now = _entries(connection, privacy_entries.c.job_uid == entry["job_uid"])
-            if _last(dataset_now) != dataset_last or _last(job_now) != job_last:
+            dataset_now = read_entries(connection, privacy_entries.c.dataset == entry["dataset"])
+            job_now = read_entries(connection, privacy_entries.c.job_uid == entry["job_uid"])
+            if last_sequence(dataset_now) != dataset_last or last_sequence(job_now) != job_last:
                 return False
             connection.execute(insert(privacy_entries), entry)
         return True
 
 
-def _entries(connection: Connection, condition: ColumnElement[bool]) -> list[Entry]:
-    rows = connection.execute(select(privacy_entries).where(condition).order_by(privacy_entries.c.sequence))
-    return [
-        Entry(
-            sequence=row.sequence,
-            dataset=row.dataset,
-            job_uid=row.job_uid,
-            job_ref=row.job_ref,
-            kind=row.entry,
-            mechanism=PrivacyMechanism(sampling_rate=row.sampling_rate, noise_multiplier=row.noise_multiplier, steps=row.steps),
-            budget_epsilon=row.budget_epsilon,
-            budget_delta=row.budget_delta,
-            recorded_us=row.recorded_us,
-        )
-        for row in rows
-    ]
-
-
 def _holding(connection: Connection, job_uid: str) -> tuple[Holding, Entry]:
-    entries = _entries(connection, privacy_entries.c.job_uid == job_uid)
+    entries = read_entries(connection, privacy_entries.c.job_uid == job_uid)
     if not entries:
         raise Refused(Problem("no reservation in the privacy ledger", f"job {job_uid}", remedy="reserve before the first private step"))
     return holdings(entries)[0], entries[-1]
 
 
-def _last(entries: list[Entry]) -> int:
-    return entries[-1].sequence if entries else 0
+def _held(dataset: DatasetKey, own: list[Entry], job_ref: str, asked: PrivacyMechanism) -> PrivacyMechanism | None:
+    """What the job holds of the data set and may keep or extend to `asked`; None for nothing. Raises Refused."""
+    holding = next(iter(holdings(own)), None)
+    if holding is None or holding.state == "Released":
+        return None
+    if holding.state != "Reserved":
+        raise _settled(holding, f"reserve {_text(asked)}")
+    if own[-1].dataset != dataset.uri or not within(holding.mechanism, asked) or not _same_step(holding.mechanism, asked):
+        message = f"holds {_text(holding.mechanism)} of {own[-1].dataset} already"
+        raise Refused(Problem(message, job_ref, "privacy", _text(asked), "settle that reservation first, or run under another uid"))
+    return holding.mechanism
 
 
-def _values(
-    dataset_uri: str, job_uid: str, job_ref: str, kind: EntryKind, mechanism: PrivacyMechanism, budget: PrivacyBudget
-) -> dict[str, object]:
-    return {
-        "dataset": dataset_uri,
-        "job_uid": job_uid,
-        "job_ref": job_ref,
-        "entry": kind,
-        **mechanism.model_dump(),
-        "budget_epsilon": budget.epsilon,
-        "budget_delta": budget.delta,
-        "recorded_us": time.time_ns() // 1000,
-    }
-
-
-def _successor(last: Entry, kind: EntryKind, mechanism: PrivacyMechanism) -> dict[str, object]:
-    budget = PrivacyBudget(epsilon=last.budget_epsilon, delta=last.budget_delta)
-    return _values(last.dataset, last.job_uid, last.job_ref, kind, mechanism, budget)
+def _same_step(one: PrivacyMechanism, other: PrivacyMechanism) -> bool:
+    return (one.sampling_rate, one.noise_multiplier) == (other.sampling_rate, other.noise_multiplier)
 
 
 def _settled(holding: Holding, wish: str) -> Refused:
@@ -281,13 +209,9 @@ def _too_much(
     spent = epsilon_of(others, budget.delta)
     fitting = steps_that_fit(others, asked, budget.epsilon, budget.delta) if spent <= budget.epsilon else 0
     left = f"epsilon {max(0.0, budget.epsilon - spent):.4g} is left"
-    remedy = (
-        f"{left}: at most {fitting} such steps fit; ask for fewer epochs or a smaller privacy.epsilon"
-        if fitting
-        else f"{left}: no such step fits"
-    )
+    advice = f"at most {fitting} such steps fit: ask for fewer epochs or a smaller privacy.epsilon" if fitting else "not one such step fits"
     message = (
         f"{job_ref} asks for {_text(asked)}, with which epsilon would be {epsilon:.4g} at delta {budget.delta:g}; "
         f"the budget is {budget.epsilon:g}, of which {spent:.4g} is spent or reserved"
     )
-    return Refused(Problem(message, str(dataset), "spec.privacyBudget.epsilon", None, remedy))
+    return Refused(Problem(message, str(dataset), "spec.privacyBudget.epsilon", None, f"{left}: {advice}"))
