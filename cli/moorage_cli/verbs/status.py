@@ -1,0 +1,94 @@
+"""`moorage status [KIND[/NAME]]`: the resources of a home and how they stand; works while `moorage run` runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from moorage_api.errors import InvalidInput, Problem
+from moorage_api.manifest import CLUSTER_SCOPED, KINDS, AnyResource
+from moorage_api.meta import Condition
+from moorage_cli.clock import utc_now
+from moorage_cli.engine.expired_runs import remove_expired_runs
+from moorage_cli.engine.objects import ObjectStore
+from moorage_cli.home import open_home
+from moorage_cli.options import DEFAULT_HOME, HomeOption, OutputOption
+from moorage_cli.output import Format, say, say_json, say_table
+
+
+def status(
+    what: Annotated[str | None, typer.Argument(metavar="[KIND[/NAME]]", help="Default: everything.")] = None,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Where a named object is.")] = "default",
+    home: HomeOption = DEFAULT_HOME,
+    output: OutputOption = Format.table,
+) -> None:
+    """What is there, and how it stands; KIND/NAME shows one object's conditions."""
+    store = ObjectStore(open_home(home))
+    remove_expired_runs(store, utc_now())
+    if what is not None and "/" in what:
+        _one(named_object(store, what, namespace), output)
+        return
+    found = list(store.all(kind_named(what))) if what else list(store.everything())
+    if output is Format.json:
+        say_json([resource.to_wire() for resource in found])
+        return
+    rows = [(r.kind, r.metadata.namespace or "", r.metadata.name, *_summary(r)) for r in found]
+    say_table(("Kind", "Namespace", "Name", "State", "Detail"), rows, nothing="nothing yet: apply a manifest with `moorage run -f FILE`")
+
+
+def kind_named(text: str) -> type[AnyResource]:
+    """A kind by its name in any case, singular or plural. Raises InvalidInput."""
+    for name, kind in KINDS.items():
+        if text.lower() in (name.lower(), f"{name.lower()}s"):
+            return kind
+    raise InvalidInput(Problem("unknown kind", "", "KIND", text, f"one of {', '.join(sorted(KINDS))}"))
+
+
+def named_object(store: ObjectStore, what: str, namespace: str) -> AnyResource:
+    """The object that `KIND/NAME` names. Raises InvalidInput."""
+    kind_text, _, name = what.partition("/")
+    kind = kind_named(kind_text)
+    if not name:
+        raise InvalidInput(Problem("no name given", "", "KIND/NAME", what, f"write {kind.__name__}/NAME"))
+    return store.get(kind, None if kind.__name__ in CLUSTER_SCOPED else namespace, name)
+
+
+def _one(resource: AnyResource, output: Format) -> None:
+    if output is Format.json:
+        say_json(resource.to_wire())
+        return
+    say(f"{resource.ref} (generation {resource.metadata.generation}, uid {resource.metadata.uid})")
+    for name, value in (resource.status.to_wire() if resource.status else {}).items():
+        if name not in ("conditions", "observedGeneration"):
+            say(f"  {name}: {value}")
+    conditions = resource.status.conditions if resource.status else []
+    rows = [(c.type, c.status, c.reason, c.last_transition_time, c.message) for c in conditions]
+    say_table(("Condition", "Status", "Reason", "Since", "Message"), rows, nothing="  no conditions")
+
+
+def _summary(resource: AnyResource) -> tuple[str, str]:
+    """One word and one sentence."""
+    if resource.kind == "Dataset":
+        budget = resource.spec.privacy_budget
+        return "", f"privacy budget: epsilon {budget.epsilon:g} at delta {budget.delta:g}" if budget else "no privacy budget"
+    if resource.kind == "Tenant":
+        return "", f"plan {resource.spec.plan}"
+    if resource.kind == "PricePlan":
+        return "", "free" if resource.spec.free else resource.spec.currency
+    conditions = resource.status.conditions if resource.status else []
+    decisive = _decisive(conditions, ("Ready",) if resource.kind == "ModelService" else ("GatesPassed", "Succeeded", "Running", "Accepted"))
+    if decisive is None:
+        return "Pending", ""
+    detail = decisive.message
+    if resource.kind == "ModelService" and resource.status and resource.status.url:
+        detail = f"{resource.status.url} {detail}".strip()
+    if resource.kind == "TrainingJob" and resource.status and resource.status.progress and decisive.type == "Running":
+        progress = resource.status.progress
+        detail = f"step {progress.step}/{progress.total} {detail}".strip()
+    return decisive.reason, detail
+
+
+def _decisive(conditions: list[Condition], order: tuple[str, ...]) -> Condition | None:
+    known = {c.type: c for c in conditions if c.status != "Unknown"}
+    return next((known[type_] for type_ in order if type_ in known), None)
