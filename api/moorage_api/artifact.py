@@ -151,6 +151,7 @@ def read_artifact(folder: Path, expected: str | None = None) -> ArtifactManifest
     Raises InvalidInput if model.json is missing or malformed, a file is missing, extra, altered or not a regular file, or
     the digest is not the manifest's own and `expected` (where given).
     """
+    present = _files_in(folder)
     manifest = _read_manifest(folder)
     actual = digest_of(manifest)
     if manifest.digest != actual:
@@ -158,7 +159,6 @@ def read_artifact(folder: Path, expected: str | None = None) -> ArtifactManifest
         raise _refusal(folder, f"{MANIFEST}:digest", message, str(manifest.digest))
     if expected is not None and expected != actual:
         raise _refusal(folder, f"{MANIFEST}:digest", f"digest is {actual}, not the one asked for", expected)
-    present = _files_in(folder)
     for path in sorted(present ^ manifest.files.keys()):
         raise _refusal(folder, path, "file is not in the manifest" if path in present else "file is missing")
     for path, sha256 in sorted(manifest.files.items()):

@@ -50,9 +50,9 @@ class Meter(ApiModel):
         Rule(
             ".tiers",
             "self.tiers.filter(t, has(t.upTo)).size() == size(self.tiers) - 1"
-            " && self.tiers.all(t, !has(t.upTo) || self.tiers.filter(u, has(u.upTo) && u.upTo == t.upTo).size() == 1)"
-            " && self.tiers.map(t, has(t.upTo) ? t.upTo : 9007199254740993).isSorted()",
-            lambda m: _ascending([t.up_to for t in m.tiers[:-1]]),
+            " && self.tiers.filter(t, has(t.upTo)).map(t, t.upTo).isSorted()"
+            " && self.tiers.filter(t, has(t.upTo)).all(t, self.tiers.filter(u, has(u.upTo)).filter(u, u.upTo == t.upTo).size() == 1)",
+            lambda m: _ascending(m.tiers),
             "every tier but the last has an upTo above the one before",
         ),
     )
@@ -67,9 +67,9 @@ class Meter(ApiModel):
     """The prices, ascending."""
 
 
-def _ascending(bounds: list[int | None]) -> bool:
-    known = [b for b in bounds if b is not None]
-    return len(known) == len(bounds) and all(a < b for a, b in itertools.pairwise(known))
+def _ascending(tiers: list[Tier]) -> bool:
+    bounds = [tier.up_to for tier in tiers if tier.up_to is not None]
+    return len(bounds) == len(tiers) - 1 and all(a < b for a, b in itertools.pairwise(bounds))
 
 
 class Subscription(ApiModel):

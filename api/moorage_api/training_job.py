@@ -45,7 +45,7 @@ class DatasetReference(ApiModel):
         ),
         Rule(
             ".columns",
-            "!has(self.columns) || self.format != 'ImageFolder'",
+            "!has(self.columns) || !has(self.format) || self.format != 'ImageFolder'",
             lambda d: d.columns is None or d.format != "ImageFolder",
             "an ImageFolder has no columns: its labels are the names of its folders",
         ),
