@@ -64,7 +64,7 @@ class FeatureColumn(ApiModel):
     """The smallest value by public knowledge; values below are clamped. Needed to train a Number under `privacy`."""
     maximum: float | None = None
     """The largest value by public knowledge; values above are clamped. Needed to train a Number under `privacy`."""
-    categories: Annotated[list[Text], UniqueItems(), Field(min_length=1, max_length=256)] | None = None
+    categories: Annotated[list[Text], Field(min_length=1, max_length=256), UniqueItems()] | None = None
     """Every value that a Category may take, in the order of the encoding."""
     fill: float | None = None
     """What a missing Number becomes. Default: the middle of the bounds, else the training mean."""
@@ -92,9 +92,9 @@ class Columns(ApiModel):
 
     label: ColumnName
     """The column to predict."""
-    classes: Annotated[list[Text], UniqueItems(), Field(min_length=2, max_length=1000)] | None = None
+    classes: Annotated[list[Text], Field(min_length=2, max_length=1000), UniqueItems()] | None = None
     """Every value of the label, in the encoding's order. Default: those of the training records, sorted; must be given under `privacy`."""
-    features: Annotated[list[FeatureColumn], UniqueItems("name"), Field(min_length=1, max_length=1000)] | None = None
+    features: Annotated[list[FeatureColumn], Field(min_length=1, max_length=1000), UniqueItems("name")] | None = None
     """The features. Default: every other column, as numbers."""
     missing: Literal["Fill", "Drop", "Refuse"] = "Refuse"
     """A record with a missing feature: filled (`fill`), dropped, or an error that names the column. A missing label is always an error."""
@@ -159,5 +159,5 @@ class DeidentificationColumn(ApiModel):
 class Deidentification(ApiModel):
     """De-identification before anything is stored or logged."""
 
-    columns: Annotated[list[DeidentificationColumn], UniqueItems("name"), Field(min_length=1, max_length=256)]
+    columns: Annotated[list[DeidentificationColumn], Field(min_length=1, max_length=256), UniqueItems("name")]
     """The columns and their actions."""

@@ -68,7 +68,7 @@ class Status(ApiModel):
 
     observed_generation: Count = 0
     """The generation of spec that the status answers to."""
-    conditions: Annotated[list[Condition], UniqueItems("type"), Field(max_length=16)] = []
+    conditions: Annotated[list[Condition], Field(max_length=16), UniqueItems("type")] = []
     """Conditions, one a type."""
 
 

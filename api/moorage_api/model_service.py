@@ -85,7 +85,7 @@ class ServiceResources(ApiModel):
 class Access(ApiModel):
     """Who may call."""
 
-    tenants: Annotated[list[Name], UniqueItems(), Field(min_length=1, max_length=1000)]
+    tenants: Annotated[list[Name], Field(min_length=1, max_length=1000), UniqueItems()]
     """Tenants whose API keys are let in."""
 
 

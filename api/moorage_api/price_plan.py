@@ -105,7 +105,7 @@ class PricePlanSpec(ApiModel):
     """Everything is metered and nothing is charged."""
     subscription: Subscription | None = None
     """The fee that does not depend on use."""
-    meters: Annotated[list[Meter], UniqueItems("meter"), Field(max_length=16)] = []
+    meters: Annotated[list[Meter], Field(max_length=16), UniqueItems("meter")] = []
     """Prices by meter; a meter that is not listed is metered and costs nothing."""
 
 

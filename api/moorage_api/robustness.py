@@ -45,7 +45,7 @@ class Adversarial(ApiModel):
 class RobustnessEvaluation(ApiModel):
     """Attacks on the exported model; the reported figure is the worst over them, record by record."""
 
-    attacks: Annotated[list[Literal["PGD", "Margin", "Square"]], UniqueItems(), Field(min_length=1, max_length=3)] = [
+    attacks: Annotated[list[Literal["PGD", "Margin", "Square"]], Field(min_length=1, max_length=3), UniqueItems()] = [
         "PGD",
         "Margin",
         "Square",
@@ -55,7 +55,7 @@ class RobustnessEvaluation(ApiModel):
     """The norm of the perturbation."""
     radius: Radius
     """The radius of the reported `robustAccuracy`."""
-    radii: Annotated[list[Radius], UniqueItems(), Field(max_length=16)] = []
+    radii: Annotated[list[Radius], Field(max_length=16), UniqueItems()] = []
     """More radii to sweep for the report."""
     steps: Annotated[int, Field(ge=1, le=1000)] = 40
     """Steps of each PGD attack."""
@@ -77,7 +77,7 @@ class Evaluation(ApiModel):
 
     rules = (Rule.not_yet("metrics"), Rule.not_yet("fairness"), Rule.not_yet("privacyAudit"), Rule.not_yet("explanation"))
 
-    metrics: Annotated[list[MetricName], UniqueItems(), Field(min_length=1, max_length=16)] | None = None
+    metrics: Annotated[list[MetricName], Field(min_length=1, max_length=16), UniqueItems()] | None = None
     """The metrics to compute. Default: every one that applies."""
 
     robustness: RobustnessEvaluation | None = None

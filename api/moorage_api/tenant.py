@@ -34,7 +34,7 @@ class TenantSpec(ApiModel):
 
     rules = (Rule.not_yet("budget"),)
 
-    namespaces: Annotated[list[Name], UniqueItems(), Field(max_length=256)] = []
+    namespaces: Annotated[list[Name], Field(max_length=256), UniqueItems()] = []
     """The namespaces whose jobs and services this tenant pays for, unless they name another tenant."""
     plan: Name
     """The PricePlan."""
