@@ -105,7 +105,8 @@ def job_sentence(job: TrainingJob) -> str:
         return f"failed ({succeeded.reason}): {succeeded.message}"
     if running is None:
         return "pending"
-    return f"{running.reason.lower()}{f': {running.message}' if running.message else ''}"
+    phase = "finishing" if running.reason in ("Succeeded", "Failed") else running.reason.lower()
+    return f"{phase}{f': {running.message}' if running.message else ''}"
 
 
 def service_sentence(service: ModelService) -> str:
@@ -116,6 +117,8 @@ def service_sentence(service: ModelService) -> str:
     if ready.status == "True":
         url = service.status.url if service.status else ""
         return f"ready at {url}{f' ({ready.message})' if ready.message else ''}"
+    if ready.reason == "Deploying":
+        return "deploying"
     return f"not ready ({ready.reason}): {ready.message}"
 
 
