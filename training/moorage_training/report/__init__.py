@@ -1,0 +1,1 @@
+"""What a run tells the outside: the report, and the heartbeats of its workers that it is made from."""
