@@ -20,14 +20,16 @@ class Meter:
         self._subject = subject
         self._sequence = itertools.count()
 
-    async def record(self, tenant: str, code: int, rows: int) -> None:
-        """Return once the answer is counted on disk. Raises Refusal (503) if it cannot be: then it must not leave."""
-        event = request_event(self._outbox.source, next(self._sequence), tenant, self._subject, code, rows, time.time())
+    async def record(self, tenant: str, code: int, rows: int) -> bytes:
+        """Return once the answer is counted on disk: the event's `source/id`. Raises Refusal (503) if it cannot be."""
+        sequence = next(self._sequence)
+        event = request_event(self._outbox.source, sequence, tenant, self._subject, code, rows, time.time())
         try:
             await self._outbox.record(event)
         except (MoorageError, OSError) as error:
             reason = error.problems[0].message if isinstance(error, Unavailable) else type(error).__name__
             raise Refusal(503, f"the request cannot be metered: {reason}", remedy="try again", retry_after_seconds=1) from None
+        return f"{self._outbox.source}/{sequence}".encode()
 
     def close(self) -> None:
         """Write what waits."""

@@ -46,7 +46,7 @@ def configure_logging() -> None:
     """Send the `moorage` loggers to standard error, one line each with time and level."""
     logger = logging.getLogger("moorage")
     if not logger.handlers:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = logging.StreamHandler(sys.__stderr__)  # in a replica, sys.stderr is a buffer of Ray Serve
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)

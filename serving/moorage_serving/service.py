@@ -12,7 +12,7 @@ from moorage_api.artifact import ArtifactManifest
 from moorage_serving import version
 from moorage_serving.access.policy_file import PolicyFile
 from moorage_serving.access.rate_limit import RateLimits
-from moorage_serving.http.answer import Answer, Send, infer_answer, json_answer, refusal_answer, send_answer
+from moorage_serving.http.answer import Answer, Send, infer_answer, json_answer, refusal_answer, send_answer, with_event
 from moorage_serving.http.request import ClientGone, Headers, Receive, read_body
 from moorage_serving.inference import Inference
 from moorage_serving.metering import Meter
@@ -95,11 +95,11 @@ class Service:
 
     async def _metered(self, answer: Answer, caller: _Caller) -> Answer:
         try:
-            await self._meter.record(caller.tenant, answer.status, caller.rows)
+            event = await self._meter.record(caller.tenant, answer.status, caller.rows)
         except Refusal as refusal:
             self._metrics.metering_failed()
             return refusal_answer(refusal)
-        return answer
+        return with_event(answer, event)
 
     async def _decide(self, scope: dict[str, Any], receive: Receive, caller: _Caller) -> Answer:
         path: str = scope["path"]

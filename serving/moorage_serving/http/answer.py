@@ -49,6 +49,11 @@ def refusal_answer(refusal: Refusal) -> Answer:
     return Answer(refusal.status, json.dumps({"error": error}).encode(), tuple(headers), error)
 
 
+def with_event(answer: Answer, event: bytes) -> Answer:
+    """The answer with the usage event that it is metered by, so that a caller can find it in the ledger."""
+    return Answer(answer.status, answer.body, (*answer.headers, (b"x-moorage-usage-event", event)), answer.error)
+
+
 async def send_answer(send: Send, answer: Answer) -> None:
     """Send the whole answer."""
     headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]

@@ -1,0 +1,240 @@
+"""A real host over HTTP: clients, keys, limits, a large body, changes of its document, and its end."""
+
+import concurrent.futures
+import json
+import socket
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import tritonclient.http as triton
+from serving_processes import alive, descendants, replica_pids
+from serving_scenario import DIGITS, LOANS, eventually, expected_logits
+
+from moorage_api.model_service import Batching
+from moorage_api.tenant import RateLimit
+from moorage_billing.ledger import Ledger
+
+ONE = {"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [5.1, 3.5, 1.4, 0.2]}]}
+
+
+@pytest.fixture(scope="module")
+def key(keys, host):
+    """A key that the replicas know by now."""
+    created = keys.create("acme")
+    eventually(lambda: infer(host, created).status_code == 200, 5, "the key is taken")
+    return created
+
+
+def infer(host, key, document=ONE, name="iris", **options):
+    headers = {"Authorization": f"Bearer {key}"} | options.pop("headers", {})
+    return httpx.post(f"http://{host.address}/default/{name}/v2/models/{name}/infer", json=document, headers=headers, timeout=30, **options)
+
+
+def resident_bytes(pid):
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_tritonclient_works_unchanged(host, key, binary):
+    client = triton.InferenceServerClient(f"{host.address}/default/crowd")
+    headers = {"Authorization": f"Bearer {key}"}
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    assert client.is_model_ready("crowd")
+    assert client.get_server_metadata()["name"] == "moorage"
+    assert client.get_model_metadata("crowd", headers=headers)["inputs"][0]["name"] == "image"
+    images = (np.arange(128).reshape(2, 1, 8, 8) % 17).astype(np.float32)
+    image = triton.InferInput("image", list(images.shape), "FP32")
+    image.set_data_from_numpy(images, binary_data=binary)
+    wanted = [triton.InferRequestedOutput(n, binary_data=binary) for n in ("label", "logits")]
+    for outputs in (wanted, None):
+        result = client.infer("crowd", [image], outputs=outputs, headers=headers)
+        logits = expected_logits(images, 10)
+        np.testing.assert_allclose(result.as_numpy("logits"), logits, atol=1e-3)
+        labels = [v.decode() if isinstance(v, bytes) else v for v in result.as_numpy("label")]
+        assert labels == [DIGITS.classes[i] for i in logits.argmax(axis=1)]
+    client.close()
+
+
+def test_a_table_by_column(host, key):
+    columns = [
+        {"name": "amount", "datatype": "FP32", "shape": [1], "data": [3]},
+        {"name": "purpose", "datatype": "BYTES", "shape": [1], "data": ["house"]},
+    ]
+    answer = infer(host, key, {"inputs": columns, "outputs": [{"name": "logits"}]}, "loans").json()
+    np.testing.assert_allclose(answer["outputs"][0]["data"], expected_logits(np.array([[3, 1]]), len(LOANS.classes))[0], atol=1e-5)
+
+
+def test_a_tampered_artifact_is_not_served_and_the_file_is_named(host, key):
+    state = host.status()["default/broken"]
+    assert not state["ready"]
+    assert "card.md" in state["message"]
+    assert infer(host, key, name="broken").status_code == 404
+
+
+def test_keys_rotate_and_are_revoked_within_seconds(host, keys, key):
+    old, new = keys.create("acme"), keys.create("acme")
+    start = time.monotonic()
+    for each in (old, new):
+        eventually(lambda each=each: infer(host, each).status_code == 200, 5, "both keys are valid at once")
+    keys.change("acme", old, revoked_at="2026-01-02T00:00:00Z")
+    start = time.monotonic()
+    eventually(lambda: infer(host, old).status_code == 401, 5, "the old key is refused")
+    assert time.monotonic() - start < 2.5
+    assert infer(host, new).status_code == 200
+    good = keys.path.read_bytes()
+    keys.path.write_text("{")
+    time_of_break = time.monotonic()
+    eventually(lambda: time.monotonic() - time_of_break > 1.5 and infer(host, new).status_code == 200, 5, "the last good policy stays")
+    keys.path.write_bytes(good)
+
+
+def test_a_tenants_limit_holds_over_all_replicas(host, keys, key):
+    slow = keys.create("slow")
+    keys.limits["slow"] = RateLimit(requests_per_second=30, burst=3)
+    keys.write()
+    image = {"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 1, 8, 8], "data": [1] * 64}]}
+    eventually(lambda: infer(host, slow, image, "crowd").status_code in (200, 429), 5, "the key is taken")
+    eventually(lambda: infer(host, slow, image, "crowd").headers.get("retry-after"), 5, "the limit is taken")
+    deadline = time.monotonic() + 3.0
+
+    def call(_):
+        codes = []
+        with httpx.Client(headers={"X-API-Key": slow}, timeout=30) as client:
+            while time.monotonic() < deadline:
+                codes.append(client.post(f"http://{host.address}/default/crowd/v2/models/crowd/infer", json=image).status_code)
+        return codes
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        codes = [code for part in pool.map(call, range(6)) for code in part]
+    assert set(codes) == {200, 429}
+    assert 60 <= codes.count(200) <= 100, f"{codes.count(200)} of {len(codes)} in 3 s, at 30 a second and a burst of 3"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_50_megabytes_is_413_and_stays_out_of_memory(host, key, chunked):
+    (pid,) = replica_pids(host.process.pid, "default/iris")
+    before = resident_bytes(pid)
+    peak = [0]
+    done = threading.Event()
+
+    def watch():
+        while not done.is_set():
+            peak[0] = max(peak[0], resident_bytes(pid))
+            done.wait(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    megabyte = b"x" * 2**20
+    content = (megabyte for _ in range(50)) if chunked else megabyte * 50
+    url = f"http://{host.address}/default/iris/v2/models/iris/infer"
+    try:
+        answer = httpx.post(url, content=content, headers={"X-API-Key": key, "Content-Type": "application/json"}, timeout=30)
+    finally:
+        done.set()
+        watcher.join()
+    assert answer.status_code == 413
+    assert "8388608" in answer.json()["error"]
+    assert peak[0] - before < 30 * 2**20
+    assert infer(host, key).status_code == 200
+
+
+def test_garbage_on_the_wire_harms_nobody(host, key):
+    for raw in (
+        b"\0" * 100,
+        b"POST / HTTP/9\r\n\r\n",
+        b"POST /default/iris/v2/models/iris/infer HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", host.port), timeout=10) as connection:
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(4096)
+    assert infer(host, key).status_code == 200
+
+
+def test_metrics_of_any_replica_count_for_all(host, key):
+    image = {"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 1, 8, 8], "data": [1] * 64}]}
+
+    def count():
+        page = httpx.get(f"http://{host.address}/default/crowd/metrics", timeout=30).text
+        lines = [
+            line for line in page.splitlines() if line.startswith("moorage_requests_total") and 'code="200"' in line and "acme" in line
+        ]
+        return sum(float(line.split()[-1]) for line in lines)
+
+    before = count()
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: infer(host, key, image, "crowd"), range(60)))
+    assert {a.status_code for a in answers} == {200}
+    assert len({a.headers["x-moorage-usage-event"].split("/")[0] for a in answers}) == 3
+    eventually(lambda: count() == before + 60, 5, "the page counts every replica")
+
+
+def test_a_changed_document_replaces_replicas_without_a_failed_request(host, configs, key):
+    """The last test on this host but one: `iris` is changed, `loans` removed."""
+    stop = threading.Event()
+
+    def call():
+        codes = []
+        with httpx.Client(headers={"X-API-Key": key}, timeout=30) as client:
+            while not stop.is_set():
+                codes.append(client.post(f"http://{host.address}/default/iris/v2/models/iris/infer", json=ONE).status_code)
+        return codes
+
+    (before,) = replica_pids(host.process.pid, "default/iris")
+    changed = configs["iris"].model_copy(update={"batching": Batching(max_rows=7)})
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        callers = [pool.submit(call) for _ in range(2)]
+        try:
+            host.write([changed, configs["crowd"], configs["broken"]])
+            eventually(lambda: before not in replica_pids(host.process.pid, "default/iris"), 60, "the old replica is gone")
+        finally:
+            stop.set()
+        codes = [code for caller in callers for code in caller.result()]
+    assert len(codes) > 100
+    assert set(codes) == {200}
+    eventually(lambda: "default/loans" not in host.status(), 20, "the removed service is gone")
+    assert infer(host, key, name="loans").status_code == 404
+
+
+def test_stopping_answers_what_is_in_work_ships_everything_and_leaves_nothing(host, configs, key, home):
+    """Runs last: it ends the host."""
+    received = {}
+    stop = threading.Event()
+
+    def call():
+        with httpx.Client(headers={"X-API-Key": key}, timeout=30) as client:
+            while not stop.is_set():
+                answer = client.post(f"http://{host.address}/default/iris/v2/models/iris/infer", json=ONE)
+                if "x-moorage-usage-event" not in answer.headers:
+                    return answer.status_code
+                received[answer.headers["x-moorage-usage-event"]] = answer.status_code
+        return None
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        callers = [pool.submit(call) for _ in range(4)]
+        eventually(lambda: len(received) > 50, 30, "callers are at it")
+        processes = descendants(host.process.pid)
+        start = time.monotonic()
+        code = host.stop()
+        took = time.monotonic() - start
+        stop.set()
+        ends = {caller.result() for caller in callers}
+    assert ends == {404}, "no caller saw a broken connection: the ingress said that the service is gone"
+    assert code == 0, host.output()
+    assert took < 20
+    eventually(lambda: not [pid for pid in processes if alive(pid)], 10, "every process below the host has ended")
+    ledger = Ledger(configs["iris"].ledger)
+    events = {f"{e.source}/{e.id}": e for e in ledger.events()}
+    ledger.close()
+    assert set(received) <= set(events)
+    assert all(events[name].code == code for name, code in received.items())
+    seconds = [e for e in events.values() if "ServingCpuSeconds" in e.quantities and e.subject.name == "iris"]
+    assert seconds
+    assert {e.tenant for e in seconds} == {"platform"}
+    assert not list((home / "iris" / "outbox").glob("*.outbox"))
+    assert all(not s["ready"] for s in json.loads(host.status_file.read_text())["services"])
