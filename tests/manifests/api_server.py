@@ -15,6 +15,8 @@ import celpy
 import jsonschema
 from celpy import celtypes
 
+ENVIRONMENT = celpy.Environment()
+"""Made once, at import: it raises the interpreter's recursion limit."""
 Complaint = tuple[str, str]
 """Path and message."""
 
@@ -97,10 +99,9 @@ def _evaluate(expression: str, schema: dict[str, Any], value: Any) -> Any:
 
 @functools.cache
 def _program(expression: str) -> Any:
-    environment = celpy.Environment()
     # isSorted() is of Kubernetes' own list library.
     functions = {"isSorted": lambda items: celtypes.BoolType(list(items) == sorted(items))}
-    return environment.program(environment.compile(expression), functions=functions)
+    return ENVIRONMENT.program(ENVIRONMENT.compile(expression), functions=functions)
 
 
 def _typed(schema: dict[str, Any], value: Any) -> Any:

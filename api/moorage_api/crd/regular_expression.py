@@ -10,10 +10,11 @@ _TOKEN = re.compile(
     r"|(?P<atomic_group>\(\?>)"
     r"|(?P<conditional>\(\?\()"
     r"|(?P<backreference>\\[1-9]|\(\?P=|\\k[<{'])"
-    r"|(?P<possessive_quantifier>(?<!\\)[*+?}]\+)"
+    r"|(?P<stacked_quantifier>(?:[*+?]|\{[0-9]+,?[0-9]*\})(?:\?(?:[*+?]|\{[0-9])|[*+]|\{[0-9]))"
     r"|(?P<unicode_class>\\[dDwWsSbB])"
     r"|(?P<end_of_text>\\[ZG])"
     r"|(?P<escaped>\\.)"
+    r"|(?P<set_operation>\[\^?\]?(?:\\.|[^\]\\])*?(?:&&|--|~~|\[))"
     r"|(?P<character_class>\[\^?\]?(?:\\[^dDwWsS]|[^\]\\])*\])"
     r"|(?P<other>.)",
     re.DOTALL,
@@ -21,6 +22,7 @@ _TOKEN = re.compile(
 _HARMLESS = {"escaped", "character_class", "other"}
 _WHY = {
     "unicode_class": "means all of Unicode to pydantic and ASCII to RE2; write the characters, e.g. [0-9]",
+    "set_operation": "means something else to RE2; escape it, or list the characters",
     "end_of_text": r"is not known to RE2; write \z or $",
 }
 

@@ -161,6 +161,11 @@ def test_a_required_field_with_a_default_is_refused() -> None:
         r"a*+",
         r"a?+",
         r"a{2}+",
+        r"a**",
+        r"a{2}{3}",
+        r"a+?*",
+        r"[a&&b]",
+        r"[a[b]]",
         r"a\Z",
         r"\w",
         r"[\d]",
@@ -170,6 +175,8 @@ def test_a_pattern_that_re2_lacks_or_reads_otherwise_is_found(pattern: str) -> N
     assert why_not_re2(pattern) is not None
 
 
-@pytest.mark.parametrize("pattern", [r"^a+$", r"\\1", r"\.", r"[(?=]", r"[*+]+", r"(?:a|b)*", r"a+?", r"\+\+", r"[^]a]", r"\(\?="])
+@pytest.mark.parametrize(
+    "pattern", [r"^a+$", r"\\1", r"\.", r"[(?=]", r"[*+]+", r"(?:a|b)*", r"a+?", r"a??", r"a{2}?", r"\+\+", r"[a-z]{2}", r"[^]a]", r"\(\?="]
+)
 def test_a_pattern_that_re2_reads_alike_is_let_through(pattern: str) -> None:
     assert why_not_re2(pattern) is None
