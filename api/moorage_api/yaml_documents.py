@@ -4,7 +4,7 @@ A plain scalar means what sigs.k8s.io/yaml makes of it:
 
     null            ~ null Null NULL and nothing
     a boolean       true false yes no on off y n, in lower, upper or title case (quote them where a text is meant)
-    an integer      12, 1_000, 0x1f, 0o17, 017 (octal), 0b11
+    an integer      12, 1_000, 0x1f, 0o17, 017 (octal), 0b11; beyond 64 bits it is a number
     a number        1.5, .5, 1e-5, 1E3; a whole one such as 1.0 counts as the integer, as in JSON
     not a number    .inf .nan are kept and refused by every field, for JSON cannot hold them
     a text          everything else: 2026-01-31, 12:30, 1.2.3
@@ -38,6 +38,8 @@ _INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _OLD_OCTAL = re.compile(r"^([-+]?)0([0-7]+)$")
 _TAG = "tag:yaml.org,2002:"
+_INTEGERS = range(-(2**63), 2**64)
+_MAX_INTEGER_CHARACTERS = 70  # 0b, a sign and 64 bits
 _MAX_EXACT = 2**53
 
 
@@ -152,13 +154,14 @@ def _plain(text: str) -> Any:
         return _NOT_A_NUMBER[text]
     if not text or text[0] not in "+-.0123456789":
         return text
-    digits = text.replace("_", "")
-    if _INTEGER.fullmatch(digits) and len(digits) <= 64:
-        return int(_OLD_OCTAL.sub(r"\g<1>0o\g<2>", digits), 0)
-    if _NUMBER.fullmatch(digits):
-        number = float(digits)
-        return int(number) if number.is_integer() and abs(number) <= _MAX_EXACT else number
-    return text
+    digits = text if text[0] == "." else text.replace("_", "")
+    if _INTEGER.fullmatch(digits) and len(digits) <= _MAX_INTEGER_CHARACTERS:
+        integer = int(_OLD_OCTAL.sub(r"\g<1>0o\g<2>", digits), 0)
+        if integer in _INTEGERS:
+            return integer
+    if not _NUMBER.fullmatch(digits) or math.isinf(number := float(digits)):
+        return text
+    return int(number) if number.is_integer() and abs(number) <= _MAX_EXACT else number
 
 
 def _expect_tag(event: Any, name: str) -> None:
