@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
+from moorage_api.artifact import Signature, read_artifact
 from moorage_api.errors import InvalidInput, Problem, Unavailable
 from moorage_api.manifest import AnyResource
 from moorage_api.model_service import ModelService
@@ -22,6 +22,7 @@ from moorage_cli.demo.stopwatch import Stopwatch
 from moorage_cli.demo.summary import Facts, check_against_invoices, say_facts, write_reports
 from moorage_cli.engine.embedded import EmbeddedEngine, Snapshot
 from moorage_cli.engine.intake import read_manifests
+from moorage_cli.engine.service_runner import deployed_model
 from moorage_cli.home import Home, open_home
 from moorage_cli.home_lock import is_running, sole_runner
 from moorage_cli.invoicing import invoices_of
@@ -121,6 +122,14 @@ def _calls(
 
 
 def _caller(home: Home, service: ModelService, tenant: Tenant) -> Caller:
-    key: Any = create_key(home, tenant, utc_now(), None)
+    key = create_key(home, tenant, utc_now(), None)
     url = f"{service.status.url if service.status else ''}/v2/models/{service.metadata.name}/infer"
-    return Caller(tenant.metadata.name, key.key, url, tenant.spec.rate_limit or UNLIMITED, digit_records(), (1, 8, 8))
+    limit = tenant.spec.rate_limit or UNLIMITED
+    return Caller(tenant.metadata.name, key.key, url, limit, digit_records(), _signature(home, service))
+
+
+def _signature(home: Home, service: ModelService) -> Signature:
+    deployed = deployed_model(home, service)
+    if deployed is None:
+        raise Unavailable(Problem("it has no model", service.ref))
+    return read_artifact(Path(deployed.uri), deployed.digest).signature

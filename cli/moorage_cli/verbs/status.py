@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+import yaml
 
 from moorage_api.errors import InvalidInput, Problem
 from moorage_api.manifest import CLUSTER_SCOPED, KINDS, AnyResource
@@ -15,6 +16,8 @@ from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.home import open_home
 from moorage_cli.options import DEFAULT_HOME, HomeOption, OutputOption
 from moorage_cli.output import Format, say, say_json, say_table
+
+SHORT_NAMES = {"tj": "trainingjob", "msvc": "modelservice", "ds": "dataset", "plan": "priceplan", "tnt": "tenant"}
 
 
 def status(
@@ -38,9 +41,10 @@ def status(
 
 
 def kind_named(text: str) -> type[AnyResource]:
-    """A kind by its name in any case, singular or plural. Raises InvalidInput."""
+    """A kind by its name in any case, singular, plural or short. Raises InvalidInput."""
+    wanted = SHORT_NAMES.get(text.lower(), text.lower())
     for name, kind in KINDS.items():
-        if text.lower() in (name.lower(), f"{name.lower()}s"):
+        if wanted in (name.lower(), f"{name.lower()}s"):
             return kind
     raise InvalidInput(Problem("unknown kind", "", "KIND", text, f"one of {', '.join(sorted(KINDS))}"))
 
@@ -59,9 +63,11 @@ def _one(resource: AnyResource, output: Format) -> None:
         say_json(resource.to_wire())
         return
     say(f"{resource.ref} (generation {resource.metadata.generation}, uid {resource.metadata.uid})")
-    for name, value in (resource.status.to_wire() if resource.status else {}).items():
-        if name not in ("conditions", "observedGeneration"):
-            say(f"  {name}: {value}")
+    facts = {
+        k: v for k, v in (resource.status.to_wire() if resource.status else {}).items() if k not in ("conditions", "observedGeneration")
+    }
+    if facts:
+        say(yaml.safe_dump(facts, sort_keys=False, allow_unicode=True).rstrip())
     conditions = resource.status.conditions if resource.status else []
     rows = [(c.type, c.status, c.reason, c.last_transition_time, c.message) for c in conditions]
     say_table(("Condition", "Status", "Reason", "Since", "Message"), rows, nothing="  no conditions")
