@@ -30,7 +30,7 @@ class Database:
         self.where = parsed.database if parsed.get_backend_name() == "sqlite" else parsed.render_as_string(hide_password=True)
         self._busy_seconds = busy_seconds
         try:
-            self._engine = create_engine(parsed)
+            self._engine = create_engine(parsed, **_engine_options(parsed))
         except ModuleNotFoundError as error:
             raise _driver_missing(self.where or "", error.name or "") from None
         self._writing = self._engine.execution_options(moorage_write=True)
@@ -92,6 +92,11 @@ class Database:
         _turn_on_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _engine_options(url: URL) -> dict[str, Any]:
+    # SQLite has one writer at a time; elsewhere a decision and its insert are safe only if the server serialises them.
+    return {} if url.get_backend_name() == "sqlite" else {"isolation_level": "SERIALIZABLE"}
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -124,27 +124,26 @@ def _usage_lines(events: list[UsageEvent], plan: PricePlan) -> tuple[UsageLine, 
 def _meter_lines(name: MeterName, meter: Meter | None, steps: list[tuple[Subject, int]]) -> list[UsageLine]:
     """The lines of one meter; `steps` are the quantities of its events in the order of time."""
     subjects = {_identity(subject): subject for subject, _ in steps}
-    lines: dict[tuple[tuple[str, ...], int], UsageLine] = {}
+    prices: dict[int, int] = {}
+    quantities: defaultdict[int, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for stretch in stretches(meter, sum(quantity for _, quantity in steps)):
-        quantities: Counter[tuple[str, ...]] = Counter()
-        amounts: Counter[tuple[str, ...]] = Counter()
-        position = filled = 0
+        prices[stretch.tier] = stretch.price
+        position = 0
         for subject, quantity in steps:
             part = stretch.part(position, position + quantity)
             position += quantity
             if part:
-                key = _identity(subject)
-                quantities[key] += part
-                amounts[key] += cost(filled + part, stretch.price) - cost(filled, stretch.price)
-                filled += part
-        for key, quantity in quantities.items():
-            before = lines.get((key, stretch.tier))
-            quantity += before.quantity if before else 0
-            amount = amounts[key] + (before.amount if before else 0)
-            lines[key, stretch.tier] = UsageLine(name, stretch.tier, subjects[key], quantity, stretch.price, amount)
-    listed = {key for (key, _), line in lines.items() if line.quantity or line.amount}
-    whole = [line for line in lines.values() if line.quantity or line.amount]
-    return whole + [UsageLine(name, 0, subject, 0, 0, 0) for key, subject in subjects.items() if key not in listed]
+                quantities[stretch.tier][_identity(subject)] += part
+    lines = []
+    for tier, shares in quantities.items():
+        filled = 0
+        for key, share in shares.items():
+            amount = cost(filled + share, prices[tier]) - cost(filled, prices[tier])
+            filled += share
+            if share:
+                lines.append(UsageLine(name, tier, subjects[key], share, prices[tier], amount))
+    listed = {_identity(line.subject) for line in lines}
+    return lines + [UsageLine(name, 0, subject, 0, 0, 0) for key, subject in subjects.items() if key not in listed]
 
 
 def _identity(subject: Subject) -> tuple[str, ...]:

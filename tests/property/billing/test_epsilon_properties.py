@@ -18,7 +18,7 @@ deltas = st.sampled_from([1e-7, 1e-5])
 SLACK = 1 + 2e-3  # two discretisations of one mechanism differ by less
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(mechanisms, min_size=1, max_size=4), mechanisms, deltas)
 def test_more_never_spends_less_and_order_is_nothing(some: list[PrivacyMechanism], another: PrivacyMechanism, delta: float) -> None:
     before = epsilon_of(some, delta)
@@ -26,7 +26,7 @@ def test_more_never_spends_less_and_order_is_nothing(some: list[PrivacyMechanism
     assert epsilon_of(some[::-1], delta) == before
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(mechanisms, st.integers(1, 100), deltas)
 def test_more_steps_less_noise_and_a_smaller_delta_spend_more(one: PrivacyMechanism, steps: int, delta: float) -> None:
     epsilon = epsilon_of([one], delta)
@@ -35,7 +35,7 @@ def test_more_steps_less_noise_and_a_smaller_delta_spend_more(one: PrivacyMechan
     assert epsilon <= epsilon_of([one], delta / 10) * SLACK
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(mechanisms, st.integers(0, 400), deltas)
 def test_one_run_in_two_parts_spends_the_same(one: PrivacyMechanism, first: int, delta: float) -> None:
     parts = [one.model_copy(update={"steps": min(first, one.steps)}), one.model_copy(update={"steps": max(0, one.steps - first)})]
