@@ -75,20 +75,17 @@ class ModelEvaluation:
 
 
 def evaluate_model(model: Path, trained: TrainedModel, config: RunConfig, evaluation: Records) -> ModelEvaluation:
-    """Measure the exported graph `model` on `evaluation`, and attack it if `config` asks.
+    """Measure the exported graph `model` on `evaluation`, one record or more, and attack it if `config` asks.
 
     `trained` gives the network's shape and the preprocessing; the weights are read from the graph. Raises InvalidInput where
-    there is no record, or where the model's scores are not finite.
+    the model's scores are not finite.
     """
-    job = f"TrainingJob {config.job.namespace}/{config.job.name}"
-    if len(evaluation.y) == 0:
-        raise InvalidInput(Problem("no record is held out for evaluation", job, "spec.dataset.split.evaluation", remedy="raise it"))
     logits = ServedModel(model).logits(evaluation.x)
     if not np.isfinite(logits).all():
         raise InvalidInput(
             Problem(
                 "training diverged: the model's scores are not finite",
-                job,
+                f"TrainingJob {config.job.namespace}/{config.job.name}",
                 "spec.optimization.learningRate",
                 f"{config.optimization.learning_rate:g}",
                 "lower it",

@@ -9,6 +9,7 @@ import jinja2
 
 from moorage_api.artifact import ArtifactManifest
 from moorage_api.run_config import RunConfig
+from moorage_training.adversarial.training_attack import DEFAULT_STEPS
 from moorage_training.evaluation.attacks.select import SQUARE_QUERIES
 from moorage_training.evaluation.evaluate import ModelEvaluation
 from moorage_training.export.markdown import Safe, escape, figure, number
@@ -53,6 +54,7 @@ def render_card(manifest: ArtifactManifest, config: RunConfig, evaluation: Model
         privacy=manifest.privacy,
         config=config,
         adversarial=manifest.adversarial,
+        default_steps=DEFAULT_STEPS,
         values=manifest.metrics,
         metric_titles=METRIC_TITLES,
         robustness=evaluation.robustness,

@@ -2,7 +2,7 @@
 
     features | image  --preprocessing-->  scaled  --network-->  logits
 
-The halves are exported apart and joined at the tensor `scaled`. Weights keep their names under `network.`, and nothing is
+The halves are exported apart and joined at the tensor `scaled`. Weights keep their names under `network.state.`, and nothing is
 folded into them, so that an attack can load the exported weights and a black-box attack can query the exported half.
 onnxruntime folds and fuses when it loads the graph.
 """
@@ -26,6 +26,7 @@ SCALED = "scaled"
 LOGITS = "logits"
 PREPROCESSING_PREFIX = "preprocessing."
 NETWORK_PREFIX = "network."
+WEIGHT_PREFIX = "network.state."
 
 
 def export_onnx(preprocessing: nn.Module, network: nn.Module, signature: Signature, path: Path) -> None:
@@ -46,9 +47,9 @@ def read_weights(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     """The network's parameters and buffers by their torch names, as they stand in the graph."""
     graph = onnx.load(path).graph
     return {
-        tensor.name.removeprefix(NETWORK_PREFIX): numpy_helper.to_array(tensor)
+        tensor.name.removeprefix(WEIGHT_PREFIX): numpy_helper.to_array(tensor)
         for tensor in graph.initializer
-        if tensor.name.startswith(NETWORK_PREFIX)
+        if tensor.name.startswith(WEIGHT_PREFIX)
     }
 
 
@@ -75,13 +76,26 @@ def network_half(path: Path) -> bytes:
     return serialised
 
 
+class _Half(nn.Module):
+    """Gives every parameter and buffer a name with a dot, so that none is called like an operation (`maximum`) of the graph."""
+
+    def __init__(self, state: nn.Module) -> None:
+        super().__init__()
+        self.state = state
+        self.eval()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.state(x)
+        return y
+
+
 def _graph_of(module: nn.Module, example: torch.Tensor, source: str, target: str, prefix: str) -> onnx.ModelProto:
     """Trace one half; every name but its input's and output's gets `prefix`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            module,
+            _Half(module),
             (example,),
             input_names=[source],
             output_names=[target],

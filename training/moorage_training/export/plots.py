@@ -103,8 +103,8 @@ def plot_robustness(robust: RobustAccuracy, norm: str, reference: float, chance:
         f"robustAccuracy {robust.worst[reference]:.3f}", (reference, 1.0), (5, -2), textcoords="offset points", va="top", fontsize=9
     )
     panel.set(xlabel=f"radius ({norm}, scaled input)", ylabel="accuracy", xlim=(0, radii[-1] * 1.04), ylim=(0, 1.02))
-    panel.set_title(f"Accuracy under attack, {robust.records} held-out records")
-    panel.legend(frameon=False, fontsize=9, loc="upper right")
+    panel.set_title(f"Accuracy under attack: {robust.worst[reference]:.3f} at {reference:g}, of {robust.records} held-out records")
+    panel.legend(frameon=False, fontsize=9, loc="best")
     _quiet(panel)
     _save(figure, path)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from moorage_api.artifact import MODEL, ArtifactManifest, Provenance
+from moorage_api.errors import InvalidInput, Problem
 from moorage_api.gates import judge
 from moorage_api.run_config import RunConfig
 from moorage_api.run_report import Phase
@@ -36,6 +37,9 @@ def publish(
     Raises Unavailable where the disk is full or not writable, InvalidInput where training diverged or nothing is held out,
     Refused where the graph and the network disagree. Then nothing is published.
     """
+    if len(evaluation) == 0:
+        job = f"TrainingJob {config.job.namespace}/{config.job.name}"
+        raise InvalidInput(Problem("no record is held out for evaluation", job, "spec.dataset.split.evaluation", remedy="raise it"))
     trained.network.eval()
     with staging(Path(config.folder) / "artifact") as folder:
         on_phase("Exporting")

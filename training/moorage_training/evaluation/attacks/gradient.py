@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from moorage_api.robustness import RobustnessEvaluation
 from moorage_training.adversarial.pgd import RecordLoss, pgd
+from moorage_training.adversarial.training_attack import DEFAULT_REACH
 from moorage_training.evaluation.attacks.attack import FloatArray, IntArray, Perturb, ScaledSpace
 
 
@@ -26,7 +27,7 @@ def margin_loss(logits: Tensor, y: Tensor) -> Tensor:
 def gradient_attack(
     network: nn.Module, loss: RecordLoss, settings: RobustnessEvaluation, space: ScaledSpace, *, seed: int, random_start: bool
 ) -> Perturb:
-    """PGD with `settings.steps` steps of 2.5 x radius / steps, on a GPU where this process has one."""
+    """PGD with `settings.steps` steps, as long as in training for the same number, on a GPU where this process has one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = network.to(device)
     lower, upper = torch.from_numpy(space.lower).to(device), torch.from_numpy(space.upper).to(device)
@@ -41,7 +42,7 @@ def gradient_attack(
             norm=settings.norm,
             radius=radius,
             steps=settings.steps,
-            step_size=2.5 * radius / settings.steps,
+            step_size=DEFAULT_REACH * radius / settings.steps,
             lower=lower,
             upper=upper,
             attackable=attackable,

@@ -56,7 +56,8 @@ class TableRegion:
         return self.signs(records)
 
     def bump(self, window: Mask) -> FloatArray:
-        return (window / np.sqrt(window.sum())).astype(np.float32)
+        pattern: FloatArray = (window / np.sqrt(window.sum())).astype(np.float32)
+        return pattern
 
 
 class ImageRegion:
@@ -97,7 +98,8 @@ def _signs(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
 def _two_pyramids(height: int, width: int) -> npt.NDArray[np.float64]:
     half = height // 2
     whole = np.concatenate([_pyramid(half, width), -_pyramid(height - half, width)])
-    return whole / np.linalg.norm(whole)
+    unit: npt.NDArray[np.float64] = whole / np.linalg.norm(whole)
+    return unit
 
 
 def _pyramid(height: int, width: int) -> npt.NDArray[np.float64]:

@@ -97,9 +97,11 @@ def _l2_proposal(delta: FloatArray, region: Region, share: float, radius: float,
 
 def _resize(x: FloatArray, delta: FloatArray, radius: float, low: FloatArray, high: FloatArray) -> FloatArray:
     """`x` plus `delta` at length `radius`, clipped; clipping towards `x` never lengthens."""
-    return np.clip(x + delta * (np.float32(radius) / np.maximum(_norm(delta), 1e-10)), low, high).astype(np.float32)
+    clipped: FloatArray = np.clip(x + delta * (np.float32(radius) / np.maximum(_norm(delta), 1e-10)), low, high)
+    return clipped
 
 
 def _norm(delta: FloatArray) -> FloatArray:
     """The L2 norm of each record, shaped to broadcast."""
-    return np.sqrt((delta**2).sum(axis=tuple(range(1, delta.ndim)), keepdims=True))
+    lengths: FloatArray = np.sqrt((delta**2).sum(axis=tuple(range(1, delta.ndim)), keepdims=True))
+    return lengths
