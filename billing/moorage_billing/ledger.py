@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any
@@ -16,6 +17,7 @@ from moorage_billing.instant import micros_of, timestamp_of
 from moorage_billing.period import Period
 from moorage_billing.schema import usage_conflicts, usage_events
 
+_log = logging.getLogger(__name__)
 _LOOKUP_SIZE = 500
 _FACTS = [c for c in usage_events.c if c.name != "sequence"]
 
@@ -69,6 +71,18 @@ class Ledger:
             if fresh:
                 connection.execute(insert(usage_events), fresh)
         return len(fresh)
+
+    def append_or_set_aside(self, events: Iterable[UsageEvent]) -> int:
+        """Append, but an event that conflicts is set aside, loudly, and holds up no other. Raises InvalidInput, Unavailable."""
+        waiting = list(events)
+        while True:
+            try:
+                return self.append(waiting)
+            except ConflictingEvents as conflict:
+                _log.error("set aside in usage_conflicts, not billed: %s", conflict)
+                for event in conflict.events:
+                    self.set_aside(event)
+                waiting = [event for event in waiting if event not in conflict.events]
 
     def set_aside(self, event: UsageEvent) -> None:
         """Keep an event that conflicts with the ledger where people can see it; it is never billed. Raises Unavailable."""

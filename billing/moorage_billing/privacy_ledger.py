@@ -52,10 +52,8 @@ class PrivacyLedger:
     def reserve(self, dataset: DatasetKey, budget: PrivacyBudget, job_uid: str, job_ref: str, mechanism: PrivacyMechanism) -> Reservation:
         """Hold `mechanism` for a job if the composition of everything spent and reserved stays within the budget.
 
-        Asking again for the same job and mechanism changes nothing and gets the same. A job that is still running may
-        ask for more steps of the same kind (steps that a crash lost are run, and spent, again): then the whole counts in
-        place of what it held. Raises Refused if it does not fit (saying what would), or the job holds something else or
-        is settled; InvalidInput for no steps; Unavailable.
+        Asking again for the same job and mechanism changes nothing and gets the same. Raises Refused if it does not fit
+        (saying what would), or the job holds something else or is settled; InvalidInput for no steps; Unavailable.
         """
         if mechanism.steps < 1:
             raise InvalidInput(Problem("a reservation has at least one step", job_ref, "steps", str(mechanism.steps)))
@@ -64,7 +62,7 @@ class PrivacyLedger:
             held = _held(dataset, own, job_ref, mechanism)
             others = [h.mechanism for h in holdings(entries) if h.job_uid != job_uid]
             epsilon = epsilon_of([*others, mechanism], budget.delta)
-            if held == mechanism:
+            if held:
                 return Reservation(dataset, job_uid, mechanism, epsilon)
             if epsilon > budget.epsilon:
                 raise _too_much(dataset, budget, job_ref, mechanism, others, epsilon)
@@ -172,21 +170,17 @@ def _holding(connection: Connection, job_uid: str) -> tuple[Holding, Entry]:
     return holdings(entries)[0], entries[-1]
 
 
-def _held(dataset: DatasetKey, own: list[Entry], job_ref: str, asked: PrivacyMechanism) -> PrivacyMechanism | None:
-    """What the job holds of the data set and may keep or extend to `asked`; None for nothing. Raises Refused."""
+def _held(dataset: DatasetKey, own: list[Entry], job_ref: str, asked: PrivacyMechanism) -> bool:
+    """Whether the job holds just what is asked; False if it holds nothing. Raises Refused if it holds something else."""
     holding = next(iter(holdings(own)), None)
     if holding is None or holding.state == "Released":
-        return None
+        return False
     if holding.state != "Reserved":
         raise _settled(holding, f"reserve {_text(asked)}")
-    if own[-1].dataset != dataset.uri or not within(holding.mechanism, asked) or not _same_step(holding.mechanism, asked):
+    if own[-1].dataset != dataset.uri or holding.mechanism != asked:
         message = f"holds {_text(holding.mechanism)} of {own[-1].dataset} already"
         raise Refused(Problem(message, job_ref, "privacy", _text(asked), "settle that reservation first, or run under another uid"))
-    return holding.mechanism
-
-
-def _same_step(one: PrivacyMechanism, other: PrivacyMechanism) -> bool:
-    return (one.sampling_rate, one.noise_multiplier) == (other.sampling_rate, other.noise_multiplier)
+    return True
 
 
 def _settled(holding: Holding, wish: str) -> Refused:

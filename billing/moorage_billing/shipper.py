@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from moorage_api.errors import MoorageError, Problem, Unavailable
 from moorage_api.usage import UsageEvent
-from moorage_billing.ledger import ConflictingEvents, Ledger
+from moorage_billing.ledger import Ledger
 from moorage_billing.outbox_file import SUFFIX, Backlog, acquire, backlog_of, open_outbox, owned_if_dead, remove
 from moorage_billing.storage_errors import unavailable
 
@@ -127,7 +127,7 @@ def _ship_outbox(path: Path, ledger: Ledger, stop: Event) -> int:
         try:
             while batch := _read_batch(connection, path):
                 last, events = batch
-                _append(ledger, events)
+                ledger.append_or_set_aside(events)
                 connection.execute("DELETE FROM groups WHERE sequence <= ?", (last,))
                 moved += len(events)
                 if stop.is_set():
@@ -155,19 +155,6 @@ def _read_batch(connection: sqlite3.Connection, path: Path) -> tuple[int, list[U
         if len(events) >= _BATCH_EVENTS:
             break
     return None if last is None else (last, events)
-
-
-def _append(ledger: Ledger, events: list[UsageEvent]) -> None:
-    """Append; an event that conflicts with the ledger is set aside there, loudly, and holds up nothing."""
-    while True:
-        try:
-            ledger.append(events)
-            return
-        except ConflictingEvents as conflict:
-            _log.error("set aside in usage_conflicts, not billed: %s", conflict)
-            for event in conflict.events:
-                ledger.set_aside(event)
-            events = [event for event in events if event not in conflict.events]
 
 
 def _sweep_locks(folder: Path) -> None:
