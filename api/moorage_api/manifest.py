@@ -45,13 +45,13 @@ class Manifest:
 def load_manifests(path: Path) -> list[Manifest]:
     """Read a file, or every `*.yaml`, `*.yml` and `*.json` of a folder in the order of their names.
 
-    Raises InvalidInput with every problem found; then nothing is returned.
+    `status` is left out. Raises InvalidInput with every problem found; then nothing is returned.
     """
     problems: list[Problem] = []
     found: list[Manifest] = []
     for file in _files(path):
         for where, document in _documents(file, problems):
-            resource = _resource(document, where, problems)
+            resource = _resource(_without_status(document), where, problems)
             if resource is not None:
                 found.append(Manifest(resource, file))
     problems += _duplicates(found)
@@ -124,6 +124,11 @@ def _read_json(text: str) -> Any:
         return found
 
     return json.loads(text, object_pairs_hook=without_repetition)
+
+
+def _without_status(document: Any) -> Any:
+    """What a user may say: status is Moorage's own, and an API server drops it from what is applied."""
+    return {key: value for key, value in document.items() if key != "status"} if isinstance(document, dict) else document
 
 
 def _resource(document: Any, where: str, problems: list[Problem]) -> AnyResource | None:

@@ -10,6 +10,15 @@ from pydantic.alias_generators import to_camel
 from moorage_api.base import ApiModel, Count, Name, Rule, Timestamp
 from moorage_api.unique import UniqueItems
 
+LabelKey = Annotated[
+    str,
+    StringConstraints(
+        max_length=317,
+        pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+    ),
+]
+LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
+
 
 class ObjectMeta(ApiModel):
     """The part of Kubernetes' ObjectMeta that Moorage reads; the API server owns the rest."""
@@ -26,9 +35,9 @@ class ObjectMeta(ApiModel):
     """Counts the changes of spec."""
     creation_timestamp: Timestamp | None = None
     """When the object was created."""
-    labels: dict[str, str] = {}
+    labels: dict[LabelKey, LabelValue] = {}
     """Labels that the user chose; they never reach a selector."""
-    annotations: dict[str, str] = {}
+    annotations: dict[LabelKey, str] = {}
     """Annotations that the user chose."""
 
 

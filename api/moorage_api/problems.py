@@ -24,7 +24,8 @@ def broken_rules(model: ApiModel, where: str, path: str = "") -> Iterator[Proble
         if not rule.holds(model):
             value = rule.value_in(model)
             is_told = rule.shows_value or isinstance(value, ApiModel | list | Mapping)
-            yield Problem(rule.message_for(model), where, f"{path}{rule.field}".lstrip("."), None if is_told else shown(value))
+            message, _, remedy = rule.message_for(model).partition("; ")
+            yield Problem(message, where, f"{path}{rule.field}".lstrip("."), None if is_told else shown(value), remedy)
     for name, info in type(model).model_fields.items():
         child = getattr(model, name)
         below = f"{path}.{info.alias or name}"

@@ -18,7 +18,8 @@ class Rule:
     field: the path, relative to the model, of the field that the user should change (a CEL `fieldPath`, e.g. `.delta`).
     cel: what the API server evaluates; `self` is the model with its defaults.
     holds: what Python evaluates on the same model.
-    message: what both print after the field's whole path; `{value}` stands for the field's value, then a string.
+    message: what both print after the field's whole path; `{value}` stands for the field's value, then a string. What follows "; " is
+        the remedy.
     """
 
     field: str

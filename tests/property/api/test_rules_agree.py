@@ -27,7 +27,7 @@ RELAXED = settings(deadline=None, max_examples=30, suppress_health_check=list(He
 def assert_rules_agree(kind: str, document: dict[str, Any]) -> None:
     """Both name the same broken rules, by path and message, of a document without errors of type or bounds."""
     model: ApiModel = KINDS[kind].from_wire(document)
-    python = sorted((problem.field, problem.message) for problem in broken_rules(model, ""))
+    python = sorted((problem.field, "; ".join(filter(None, (problem.message, problem.remedy)))) for problem in broken_rules(model, ""))
     verdicts = rule_verdicts(SCHEMAS[kind], with_defaults(SCHEMAS[kind], document), "")
     assert python == sorted((path, message) for path, _, message, holds in verdicts if not holds)
 

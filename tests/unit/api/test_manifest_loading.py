@@ -56,6 +56,19 @@ def test_other_metadata_of_kubernetes_is_ignored(tmp_path: Path) -> None:
     assert manifest.resource.metadata.generation == 3
 
 
+def test_a_status_that_a_user_wrote_is_left_out(tmp_path: Path) -> None:
+    [manifest] = load_manifests(written(tmp_path, TENANT + "status: {activeKeys: 5}\n"))
+    assert manifest.resource.status is None
+
+
+@pytest.mark.parametrize("labels", ["{a: 5}", "{-a: b}", "{a: b!}", "{a/b/c: d}", "{A.b/c: d}", "{a: " + "b" * 64 + "}"])
+def test_a_label_that_kubernetes_refuses_is_refused(tmp_path: Path, labels: str) -> None:
+    bad = TENANT.replace("{name: acme}", f"{{name: acme, labels: {labels}}}")
+    assert "metadata.labels." in refusal_of(written(tmp_path, bad))
+    good = TENANT.replace("{name: acme}", '{name: acme, labels: {app.kubernetes.io/name: "a_B.c-1", empty: ""}}')
+    assert load_manifests(written(tmp_path, good))
+
+
 def test_null_is_as_good_as_absent_but_an_unknown_field_is_not(tmp_path: Path) -> None:
     [manifest] = load_manifests(written(tmp_path, DATASET.replace("Bundled}", "Bundled, unit: null, columns: ~}")))
     assert manifest.resource.spec.unit == "Record"  # type: ignore[union-attr]

@@ -29,7 +29,9 @@ def test_python_refuses_a_bad_manifest_and_names_the_field(case: BadManifest) ->
     with pytest.raises(InvalidInput) as refusal:
         parse_resource(case.document, "bad.yaml")
     problems = refusal.value.problems
-    assert any(p.field.startswith(case.field) and case.says in p.message for p in problems), [str(p) for p in problems]
+    assert any(p.field.startswith(case.field) and case.says in "; ".join((p.message, p.remedy)) for p in problems), [
+        str(p) for p in problems
+    ]
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case.name)
