@@ -25,7 +25,7 @@ class RunDisplay:
         self._progress = _bars() if live else None
         self._line = line
         self._tasks: dict[str, TaskID] = {}
-        self._said: dict[str, str] = {}
+        self._said: dict[tuple[str, str], str] = {}
         self._lined_at: dict[str, float] = {}
 
     def __enter__(self) -> Self:
@@ -63,9 +63,9 @@ class RunDisplay:
             if job.ref not in self._tasks:
                 self._tasks[job.ref] = self._progress.add_task(job.metadata.name, total=None, phase=phase, details="")
             self._progress.update(self._tasks[job.ref], completed=step, total=total or None, phase=phase, details=details)
-        elif total and time.monotonic() - self._lined_at.get(job.ref, 0.0) >= LINE_SECONDS and phase == "Training":
+        elif step and phase == "Training" and time.monotonic() - self._lined_at.get(job.ref, 0.0) >= LINE_SECONDS:
             self._lined_at[job.ref] = time.monotonic()
-            self._line(f"{job.ref}: step {step}/{total} {details}".rstrip())
+            self._change(job.ref, f"step {step}/{total} {details}".rstrip(), about="progress")
 
     def announce(self, text: str) -> None:
         """A line above the bars."""
@@ -74,9 +74,9 @@ class RunDisplay:
         else:
             self._line(text)
 
-    def _change(self, ref: str, sentence: str) -> None:
-        if self._said.get(ref) != sentence:
-            self._said[ref] = sentence
+    def _change(self, ref: str, sentence: str, about: str = "state") -> None:
+        if self._said.get((ref, about)) != sentence:
+            self._said[ref, about] = sentence
             self.announce(f"{ref}: {sentence}")
 
 

@@ -8,7 +8,14 @@ from moorage_api.training_job import TrainingJob
 from moorage_cli.engine.conditions import condition
 from moorage_cli.engine.embedded import Snapshot
 
-PARTS = {"Starting": "start", "Planned": "start", "Training": "training", "Exporting": "export", "Evaluating": "evaluation"}
+PARTS = {
+    "Starting": "start",
+    "Planned": "start",
+    "Training": "training",
+    "Exporting": "export",
+    "Evaluating": "evaluation",
+    "Succeeded": "ending",
+}
 
 
 class Stopwatch:
@@ -44,4 +51,6 @@ def _part(job: TrainingJob) -> str | None:
     running = condition(job.status, "Running")
     if running is None or running.status != "True":
         return None
+    if running.reason == "Training" and (job.status is None or job.status.progress is None or job.status.progress.step == 0):
+        return "workers starting"
     return PARTS.get(running.reason, running.reason.lower())

@@ -44,6 +44,14 @@ class Snapshot:
         return jobs and all(_true(s, "Ready") and not _keeps_earlier(s) for s in self.services)
 
     @property
+    def exit_code(self) -> int:
+        """0: all went well; 2: a job's input was wrong; 1: anything else failed or was refused."""
+        if self.all_well:
+            return 0
+        ends = [condition(job.status, "Succeeded") for job in self.jobs]
+        return 2 if any(end is not None and end.status == "False" and end.reason == "InvalidInput" for end in ends) else 1
+
+    @property
     def services_ready(self) -> bool:
         """Whether any service answers."""
         return any(_true(s, "Ready") for s in self.services)
@@ -92,7 +100,7 @@ class EmbeddedEngine:
             job.close(now)
         self._host.stop()
         for service in self._services:
-            service.report(None, "`moorage run` is not running", now)
+            service.close(now)
         end_descendants(SWEEP_SECONDS)
         self._accounts.drain_outboxes()
         self._accounts.close()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from moorage_api.errors import InvalidInput, Problem
 from moorage_api.manifest import AnyResource, load_manifests
+from moorage_api.training_job import TrainingJob
 from moorage_cli.engine.local_limits import local_limits
-from moorage_cli.engine.record_location import absolute_uri, has_foreign_scheme
-from moorage_cli.engine.references import Known, missing_references
+from moorage_cli.engine.record_location import absolute_uri, has_foreign_scheme, is_bundled, local_path
+from moorage_cli.engine.references import Known, missing_references, records_uri
 
 
 def read_manifests(path: Path) -> list[tuple[str, AnyResource]]:
@@ -31,9 +32,21 @@ def check_for_this_machine(given: Sequence[tuple[str, AnyResource]], stored: Seq
     for where, resource in given:
         problems += local_limits(resource, where)
         problems += missing_references(resource, known, where)
+        problems += missing_records(resource, known, where)
     if problems:
         raise InvalidInput(*problems)
     return known
+
+
+def missing_records(resource: AnyResource, known: Known, where: str) -> Iterator[Problem]:
+    """Whether the file or folder of a job's records is there."""
+    uri = records_uri(resource, known) if isinstance(resource, TrainingJob) else None
+    if uri is None or is_bundled(uri) or has_foreign_scheme(uri) or local_path(uri).exists():
+        return
+    field = "spec.dataset.uri" if resource.kind == "TrainingJob" and resource.spec.dataset.uri else "spec.dataset.name"
+    yield Problem(
+        "no such file or folder", where, field, uri, "correct the uri (relative ones are seen from the manifest), or put the file there"
+    )
 
 
 def with_absolute_uris(resource: AnyResource, folder: Path) -> AnyResource:

@@ -16,6 +16,7 @@ from moorage_api.usage import Subject
 from moorage_cli.durable_file import private_folder, write_durably
 from moorage_cli.engine.conditions import Truth, with_condition
 from moorage_cli.engine.decide_service import Choice, Deployed, choose_model, rollout
+from moorage_cli.engine.live_status import stopped
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.home import Home
 
@@ -61,6 +62,10 @@ class ServiceRunner:
                 }
             ),
         )
+
+    def close(self, now: datetime) -> None:
+        """Say that nothing answers any more."""
+        self.service = self.store.set_status(self.service, stopped(self.service, now))
 
     def _readiness(self, state: ServiceState | None, problem: str) -> tuple[Truth, str, str]:
         choice = self.choice

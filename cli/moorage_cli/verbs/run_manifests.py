@@ -39,7 +39,7 @@ def run(
             complain("stopped; run it again to go on from the last checkpoint")
         raise typer.Exit(stop.exit_code)
     if not snapshot.all_well:
-        raise typer.Exit(1)
+        raise typer.Exit(snapshot.exit_code)
 
 
 def run_until_done(engine: EmbeddedEngine, display: RunDisplay, stop: StopRequest, once: bool) -> Snapshot:

@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 import yaml
 
+from moorage_api.dataset import Dataset
 from moorage_api.errors import InvalidInput, Problem
 from moorage_api.manifest import CLUSTER_SCOPED, KINDS, AnyResource
 from moorage_api.meta import Condition
+from moorage_api.price_plan import PricePlan
+from moorage_api.tenant import Tenant
 from moorage_cli.clock import utc_now
 from moorage_cli.engine.expired_runs import remove_expired_runs
+from moorage_cli.engine.live_status import LiveStatus
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.home import open_home
 from moorage_cli.options import DEFAULT_HOME, HomeOption, OutputOption
@@ -29,10 +33,11 @@ def status(
     """What is there, and how it stands; KIND/NAME shows one object's conditions."""
     store = ObjectStore(open_home(home))
     remove_expired_runs(store, utc_now())
+    live = LiveStatus.at(store, utc_now())
     if what is not None and "/" in what:
-        _one(named_object(store, what, namespace), output)
+        _one(live.of(named_object(store, what, namespace)), output)
         return
-    found = list(store.all(kind_named(what))) if what else list(store.everything())
+    found = [live.of(r) for r in (store.all(kind_named(what)) if what else store.everything())]
     if output is Format.json:
         say_json([resource.to_wire() for resource in found])
         return
@@ -75,13 +80,19 @@ def _one(resource: AnyResource, output: Format) -> None:
 
 def _summary(resource: AnyResource) -> tuple[str, str]:
     """One word and one sentence."""
-    if resource.kind == "Dataset":
-        budget = resource.spec.privacy_budget
-        return "", f"privacy budget: epsilon {budget.epsilon:g} at delta {budget.delta:g}" if budget else "no privacy budget"
-    if resource.kind == "Tenant":
-        return "", f"plan {resource.spec.plan}"
-    if resource.kind == "PricePlan":
-        return "", "free" if resource.spec.free else resource.spec.currency
+    if isinstance(resource, Dataset):
+        budget, left = resource.spec.privacy_budget, resource.status.remaining_epsilon if resource.status else None
+        return (
+            "",
+            f"epsilon {left:.3g} of {budget.epsilon:g} left at delta {budget.delta:g}" if budget and left is not None else "no budget",
+        )
+    if isinstance(resource, Tenant):
+        return "", f"plan {resource.spec.plan}, {resource.status.active_keys if resource.status else 0} active keys"
+    if isinstance(resource, PricePlan):
+        return (
+            "",
+            f"{'free' if resource.spec.free else resource.spec.currency}, {resource.status.tenants if resource.status else 0} tenants",
+        )
     conditions = resource.status.conditions if resource.status else []
     decisive = _decisive(conditions, ("Ready",) if resource.kind == "ModelService" else ("GatesPassed", "Succeeded", "Running", "Accepted"))
     if decisive is None:

@@ -111,4 +111,10 @@ def test_paths_are_seen_from_the_manifests_folder(tmp_path):
 def test_what_only_a_cluster_has_is_refused_by_name(spec, field):
     given = [("m.yaml: TrainingJob j", job({"name": "d"}, **spec))]
     with pytest.raises(InvalidInput, match=field):
-        check_for_this_machine(given, [PLAN, TENANT, dataset("/x.csv")])
+        check_for_this_machine(given, [PLAN, TENANT, dataset("sklearn://digits", fmt="Bundled")])
+
+
+def test_records_that_are_not_there_are_named_before_anything_runs(tmp_path):
+    given = [("m.yaml: TrainingJob j", job({"name": "d"}))]
+    with pytest.raises(InvalidInput, match=r"spec\.dataset\.name: no such file or folder \(got .*/gone\.csv\)"):
+        check_for_this_machine(given, [PLAN, TENANT, dataset(tmp_path / "gone.csv")])
