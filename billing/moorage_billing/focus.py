@@ -91,20 +91,24 @@ COLUMNS = (
 )
 
 
-def focus_csv(invoice: Invoice) -> bytes:
-    """The invoice's lines as FOCUS rows: UTF-8, RFC 4180, null as an empty field. The same invoice gives the same bytes.
+def focus_csv(*invoices: Invoice) -> bytes:
+    """The invoices' lines as one FOCUS data set: UTF-8, RFC 4180, null as an empty field. The same invoices give the same bytes.
 
     BilledCost and EffectiveCost are the invoice's amounts; ListCost and ContractedCost the exact product of price and
     quantity, less than a nano-unit away. Text that a spreadsheet would run as a formula gets an apostrophe in front.
     """
-    rows = [_subscription_row(invoice, invoice.subscription)] if invoice.subscription else []
-    rows += [_usage_row(invoice, line) for line in invoice.usage]
+    rows = [row for invoice in invoices for row in _rows(invoice)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(column.name for column in COLUMNS)
     for row in rows:
         writer.writerow(_cell(column, row[column.name]) for column in COLUMNS)
     return out.getvalue().encode()
+
+
+def _rows(invoice: Invoice) -> list[dict[str, str | None]]:
+    fee = [_subscription_row(invoice, invoice.subscription)] if invoice.subscription else []
+    return fee + [_usage_row(invoice, line) for line in invoice.usage]
 
 
 def _cell(column: Column, value: str | None) -> str | None:

@@ -135,6 +135,12 @@ def test_columns_are_those_of_the_specification_in_its_order() -> None:
     assert set(header) >= MANDATORY | CONDITIONAL
 
 
+def test_several_invoices_are_one_data_set() -> None:
+    one, other = invoice(EVENTS, meters=METERS), invoice([], name="beta", subscription={"fee": "1"})
+    assert rows(focus_csv(one, other)) == rows(focus_csv(one)) + rows(focus_csv(other))
+    assert {row["BillingAccountId"] for row in rows(focus_csv(one, other))} == {"acme", "beta"}
+
+
 def test_an_empty_invoice_is_a_header() -> None:
     assert rows(focus_csv(invoice([], free=True))) == []
 

@@ -19,7 +19,7 @@ from moorage_billing.outbox import Outbox
 from moorage_billing.shipper import Shipper, backlog, drain, lag_seconds
 
 SERVICE = Subject(kind="ModelService", namespace="default", name="digits", uid="u1")
-PROGRAM = Path(__file__).parent / "programs" / "record_for_ever.py"
+PROGRAMS = Path(__file__).parent / "programs"
 
 
 def event(source: str, number: int, time: str = "2026-11-22T08:30:00Z", tenant: str = "acme") -> UsageEvent:
@@ -91,21 +91,38 @@ def test_each_opening_has_a_source_of_its_own(tmp_path: Path) -> None:
 
 def test_kill_minus_nine_twenty_times_loses_and_doubles_nothing(tmp_path: Path) -> None:
     box, acknowledged = tmp_path / "box", set()
+    shipper = Shipper(box, url(tmp_path), interval_seconds=0.01)
     for run in range(20):
-        with subprocess.Popen([sys.executable, PROGRAM, box], stdout=subprocess.PIPE) as process:
+        with subprocess.Popen([sys.executable, PROGRAMS / "record_for_ever.py", box], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             lines = [process.stdout.readline() for _ in range(1 + 13 * run)]
             process.kill()
             lines += process.stdout.read().splitlines(keepends=True)
         acknowledged |= {tuple(line.decode().split()) for line in lines if line.endswith(b"\n")}
-        if run % 5 == 2:
-            drain(box, url(tmp_path))
+    shipper.close()
     drain(box, url(tmp_path))
     kept = [(e.source, e.id) for e in Ledger(url(tmp_path)).events()]
     assert len(acknowledged) > 20 * 13 * 9
     assert acknowledged <= set(kept)
     assert len(kept) == len(set(kept))
     assert files(box) == set()
+
+
+def test_a_killed_shipper_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    outbox = Outbox.open(box, "r1")
+    for run in range(5):
+        command = [sys.executable, PROGRAMS / "ship_for_ever.py", box, url(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            for n in range(20 + 17 * run):
+                record(outbox, *(event(outbox.source, run * 10_000 + n * 10 + k) for k in range(10)))
+            process.kill()
+    outbox.close()
+    drain(box, url(tmp_path))
+    kept = [int(e.id) for e in Ledger(url(tmp_path)).events()]
+    assert len(kept) == sum(10 * (20 + 17 * run) for run in range(5)) == len(set(kept))
 
 
 def test_an_event_that_was_shipped_but_not_deleted_is_not_billed_twice(tmp_path: Path) -> None:
