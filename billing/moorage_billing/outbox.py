@@ -19,7 +19,7 @@ from threading import Thread
 from moorage_api.errors import InvalidInput, Problem, Unavailable
 from moorage_api.usage import UsageEvent
 from moorage_billing.instant import micros_of
-from moorage_billing.outbox_file import SUFFIX, acquire, lock_path, open_outbox
+from moorage_billing.outbox_file import SUFFIX, acquire, create_outbox, lock_path
 from moorage_billing.storage_errors import unavailable
 
 MAX_WAITING = 20_000
@@ -55,7 +55,7 @@ class Outbox:
             raise unavailable(error, str(path)) from error
         assert lock is not None, "the name is new, so nobody can hold its lock"  # noqa: S101
         try:
-            return cls(path, open_outbox(path, durable=True), lock, source)
+            return cls(path, create_outbox(path), lock, source)
         except BaseException:
             os.close(lock)
             raise
@@ -122,7 +122,7 @@ class Outbox:
         row = (len(group), time.time_ns() // 1000, body)
         try:
             self._connection.execute("INSERT INTO groups (events, written_us, body) VALUES (?, ?, ?)", row)
-        except sqlite3.Error as error:
+        except Exception as error:  # this thread must live: everyone who waits would wait for ever
             return unavailable(error, str(self.path))
         return None
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from moorage_billing.storage_errors import unavailable
 
 SUFFIX = ".outbox"
+_UNREADY = ".new"
 _SCHEMA = """CREATE TABLE IF NOT EXISTS groups (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, events INTEGER NOT NULL, written_us INTEGER NOT NULL, body BLOB NOT NULL)"""
 
@@ -29,15 +30,38 @@ class Backlog:
     oldest_us: int | None
 
 
-def open_outbox(path: Path, *, durable: bool, busy_seconds: float = 30.0) -> sqlite3.Connection:
-    """Open, or make, an outbox. `durable`: a commit returns once it is on disk. Raises Unavailable."""
+def create_outbox(path: Path) -> sqlite3.Connection:
+    """Make an outbox and open it for its owner: a commit returns once it is on disk. Raises Unavailable.
+
+    The file appears under its name when it is whole: SQLite does not wait for a lock while it changes the journal's mode,
+    so a shipper must never meet a file that is still being made.
+    """
+    unready = path.with_name(path.name + _UNREADY)
     try:
-        connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+        connection = _connect(unready, "rwc", 30.0)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(_SCHEMA)
+        finally:
+            connection.close()
+        unready.rename(path)
+        for folder in (path.parent, path.parent.parent):
+            _sync(folder)
+        connection = _connect(path, "rw", 30.0)
+        connection.execute("PRAGMA synchronous = FULL")
+    except (sqlite3.Error, OSError) as error:
+        raise unavailable(error, str(path)) from error
+    return connection
+
+
+def open_outbox(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    """Open an outbox to read and empty it; what is deleted may come back after a power cut. Raises Unavailable."""
+    try:
+        connection = _connect(path, "rw", busy_seconds)
     except sqlite3.Error as error:
         raise unavailable(error, str(path)) from error
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(_SCHEMA)
     except sqlite3.Error as error:
         connection.close()
@@ -45,9 +69,23 @@ def open_outbox(path: Path, *, durable: bool, busy_seconds: float = 30.0) -> sql
     return connection
 
 
+def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def backlog_of(path: Path) -> Backlog:
     """What waits in one outbox. Raises Unavailable."""
-    connection = open_outbox(path, durable=False)
+    connection = open_outbox(path, 5.0)
     try:
         events, oldest = connection.execute("SELECT coalesce(sum(events), 0), min(written_us) FROM groups").fetchone()
         return Backlog(events, oldest)
@@ -101,7 +139,8 @@ def owned_if_dead(path: Path) -> Iterator[bool]:
 
 
 def remove(path: Path) -> None:
-    """Remove a dead, empty outbox; the lock goes last, so that what is left by a crash here is still found."""
-    for suffix in ("-wal", "-shm", ""):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    """Remove a dead outbox that is empty or was never finished; the lock goes last, so that what a crash leaves is found."""
+    for name in (path.name + _UNREADY, path.name):
+        for suffix in ("-journal", "-wal", "-shm", ""):
+            path.with_name(name + suffix).unlink(missing_ok=True)
     lock_path(path).unlink(missing_ok=True)

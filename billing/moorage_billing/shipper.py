@@ -56,9 +56,10 @@ class Shipper:
                 ledger = ledger or Ledger(self._url, _BUSY_SECONDS)
                 self.shipped += _ship_folder(self.folder, ledger, wait=False, stop=self._stop)
                 self.last_error, pause = None, self._interval_seconds
-            except MoorageError as error:
-                _log.warning("cannot ship usage events from %s, trying again: %s", self.folder, error)
-                self.last_error, pause = error, min(max(pause, 0.05) * 2, _MAX_BACKOFF_SECONDS)
+            except Exception as error:  # this thread must live: nothing else ships
+                self.last_error = error if isinstance(error, MoorageError) else unavailable(error, str(self.folder))
+                _log.warning("cannot ship usage events from %s, trying again: %s", self.folder, self.last_error)
+                pause = min(max(pause, 0.05) * 2, _MAX_BACKOFF_SECONDS)
             self._stop.wait(pause)
         if ledger is not None:
             ledger.close()
@@ -75,7 +76,13 @@ def drain(folder: Path, ledger_url: str) -> int:
 
 def backlog(folder: Path) -> Backlog:
     """What waits in a folder's outboxes. Raises Unavailable."""
-    parts = [backlog_of(path) for path in _outboxes(folder) if path.exists()]
+    parts = []
+    for path in _outboxes(folder):
+        try:
+            parts.append(backlog_of(path))
+        except Unavailable:
+            if path.exists():  # else it was shipped and removed meanwhile
+                raise
     oldest = [part.oldest_us for part in parts if part.oldest_us is not None]
     return Backlog(sum(part.events for part in parts), min(oldest, default=None))
 
@@ -110,6 +117,8 @@ def _ship_folder(folder: Path, ledger: Ledger, *, wait: bool, stop: Event) -> in
             except OSError as error:
                 failure = failure or unavailable(error, str(path))
         _sweep_locks(folder)
+    except OSError as error:
+        failure = failure or unavailable(error, str(folder))
     finally:
         os.close(turn)
     if failure is not None:
@@ -118,14 +127,15 @@ def _ship_folder(folder: Path, ledger: Ledger, *, wait: bool, stop: Event) -> in
 
 
 def _ship_outbox(path: Path, ledger: Ledger, stop: Event) -> int:
-    """Ship one outbox to its end; if its owner is dead it is then removed."""
+    """Ship what one outbox holds now; if its owner is dead it is then removed."""
     with owned_if_dead(path) as dead:
         if not path.exists():
             return 0
         moved = 0
-        connection = open_outbox(path, durable=False, busy_seconds=_BUSY_SECONDS)
+        connection = open_outbox(path, _BUSY_SECONDS)
         try:
-            while batch := _read_batch(connection, path):
+            (newest,) = connection.execute("SELECT max(sequence) FROM groups").fetchone()  # what comes after is for the next pass
+            while batch := _read_batch(connection, path, newest or 0):
                 last, events = batch
                 ledger.append_or_set_aside(events)
                 connection.execute("DELETE FROM groups WHERE sequence <= ?", (last,))
@@ -141,11 +151,11 @@ def _ship_outbox(path: Path, ledger: Ledger, stop: Event) -> int:
         return moved
 
 
-def _read_batch(connection: sqlite3.Connection, path: Path) -> tuple[int, list[UsageEvent]] | None:
-    """The oldest groups, about `_BATCH_EVENTS` events: the last group's sequence and the events; None if there is none."""
+def _read_batch(connection: sqlite3.Connection, path: Path, newest: int) -> tuple[int, list[UsageEvent]] | None:
+    """The oldest groups up to `newest`, about `_BATCH_EVENTS` events: the last group's sequence and the events; None if there is none."""
     events: list[UsageEvent] = []
     last = None
-    for sequence, body in connection.execute("SELECT sequence, body FROM groups ORDER BY sequence"):
+    for sequence, body in connection.execute("SELECT sequence, body FROM groups WHERE sequence <= ? ORDER BY sequence", (newest,)):
         try:
             events += [UsageEvent.model_validate_json(line) for line in body.split(b"\n")]
         except ValidationError as error:
@@ -165,4 +175,4 @@ def _sweep_locks(folder: Path) -> None:
             continue
         with owned_if_dead(path) as dead:
             if dead and not path.exists():
-                lock.unlink(missing_ok=True)
+                remove(path)

@@ -108,6 +108,20 @@ def test_kill_minus_nine_twenty_times_loses_and_doubles_nothing(tmp_path: Path) 
     assert files(box) == set()
 
 
+def test_several_shippers_and_outboxes_that_come_and_go_get_along(tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    shippers = [Shipper(box, url(tmp_path), interval_seconds=0.001) for _ in range(3)]
+    for n in range(40):
+        outbox = Outbox.open(box, f"r{n}")
+        record(outbox, *(event(outbox.source, k) for k in range(5)))
+        outbox.close()
+    eventually(lambda: box.exists() and files(box) == set())
+    for shipper in shippers:
+        shipper.close()
+        assert shipper.last_error is None
+    assert Ledger(url(tmp_path)).count() == 200
+
+
 def test_a_killed_shipper_loses_and_doubles_nothing(tmp_path: Path) -> None:
     box = tmp_path / "box"
     outbox = Outbox.open(box, "r1")
@@ -239,6 +253,8 @@ def test_locks_that_a_crash_left_are_swept(tmp_path: Path) -> None:
     box = tmp_path / "box"
     box.mkdir()
     (box / "gone.outbox.lock").touch()
+    (box / "half.outbox.lock").touch()
+    (box / "half.outbox.new").write_bytes(b"never finished")
     (box / "empty.outbox").touch()
     assert drain(box, url(tmp_path)) == 0
     assert files(box) == set()
