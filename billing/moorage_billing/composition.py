@@ -95,13 +95,10 @@ def _one_step(sampling_rate: float, noise_multiplier: float, width: float) -> An
 
 
 def _renyi_epsilon(steps: tuple[tuple[_Key, int], ...], delta: float) -> float:
-    import numpy as np
     from dp_accounting.rdp import compute_epsilon
 
-    total = np.zeros(len(_ORDERS))
-    for (sampling_rate, noise_multiplier), count in steps:
-        total += count * np.asarray(_renyi_of_one_step(sampling_rate, noise_multiplier))
-    epsilon = float(compute_epsilon(_ORDERS, total, delta)[0])
+    parts = [[count * value for value in _renyi_of_one_step(*kind)] for kind, count in steps]
+    epsilon = float(compute_epsilon(_ORDERS, [sum(values) for values in zip(*parts, strict=True)], delta)[0])
     return epsilon if math.isfinite(epsilon) else math.inf
 
 
