@@ -145,7 +145,7 @@ def _fit_number(records: Records, index: int, declared: FeatureColumn | None, pr
                 "declare both by public knowledge",
             )
         )
-    fill = float(declared.fill) if declared and declared.fill is not None else None
+    fill = declared.fill if declared else None
     clamp = {"minimum": -np.inf if minimum is None else minimum, "maximum": np.inf if maximum is None else maximum}
     if minimum is not None and maximum is not None:
         middle = (minimum + maximum) / 2

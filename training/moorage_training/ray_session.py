@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from moorage_api.errors import InvalidInput, Problem
 from moorage_api.training_job import TrainingResources
+from moorage_training.stopping import raise_on_signals
 
 OBJECT_STORE_BYTES = 128 * 1024 * 1024
 """Workers read records from their source; the object store carries next to nothing."""
@@ -42,6 +43,7 @@ def ray_session(resources: TrainingResources) -> Iterator[None]:
             logging_level=logging.ERROR,
             object_store_memory=OBJECT_STORE_BYTES,
         )
+    raise_on_signals()  # Ray has just set a handler of its own, which would end the process without a word
     try:
         if not os.environ.get("RAY_ADDRESS"):
             _require_accelerators(resources, ray.cluster_resources())  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import numpy as np
@@ -29,11 +30,10 @@ class SecretNoise:
 
     def draw(self, size: int, standard_deviation: float) -> Tensor:
         """[size], float32, on the device."""
-        if self._on_device is not None:
-            noise = torch.zeros(size, device=self._device)
-            for _ in range(DRAWS):
+        noise = torch.zeros(size, device=self._device)
+        for _ in range(DRAWS):
+            if self._on_device is not None:
                 noise += torch.randn(size, generator=self._on_device, device=self._device)
-            return noise * (standard_deviation / DRAWS**0.5)
-        drawn = self._generator.standard_normal((DRAWS, size)).sum(axis=0)
-        noise: Tensor = torch.from_numpy((drawn * (standard_deviation / DRAWS**0.5)).astype(np.float32))
-        return noise
+            else:
+                noise += torch.from_numpy(self._generator.standard_normal(size, dtype=np.float32))
+        return noise.mul_(standard_deviation / math.sqrt(DRAWS))

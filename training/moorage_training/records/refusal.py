@@ -28,6 +28,6 @@ class Refusal:
         return InvalidInput(Problem(message, self.where, field, None, remedy))
 
     def cell(self, column: str, record: int, message: str, value: object, remedy: str) -> InvalidInput:
-        """One value is wrong; `record` counts from 1."""
-        shown = None if self.private else repr(value)
+        """One value is wrong, or missing (None); `record` counts from 1."""
+        shown = None if self.private or value is None else repr(value)
         return InvalidInput(Problem(f"record {record}: {message}", self.where, f"column {column!r}", shown, remedy))

@@ -56,17 +56,7 @@ def feature_columns(header: list[str], columns: Columns, refusal: Refusal) -> li
             )
         if feature.name == columns.label:
             raise refusal.whole(f"{feature.name!r} is the label and a feature", "remove it from the features", "columns.features")
-        _check_fill(feature, refusal)
     return features
-
-
-def _check_fill(feature: FeatureColumn, refusal: Refusal) -> None:
-    if feature.fill is None:
-        return
-    if feature.type == "Number" and isinstance(feature.fill, str):
-        raise refusal.whole(f"fill of the numeric column {feature.name!r} is text", "give a number", "columns.features.fill")
-    if feature.type == "Category" and str(feature.fill) not in (feature.categories or []):
-        raise refusal.whole(f"fill of column {feature.name!r} is not one of its categories", "give one of them", "columns.features.fill")
 
 
 def _feature(column: pd.Series, feature: FeatureColumn, refusal: Refusal) -> NDArray[np.float32]:
@@ -91,7 +81,7 @@ def _missing(
     for index, feature in enumerate(features):
         if feature.type == "Category":
             categories = feature.categories or []
-            x[holes[:, index], index] = categories.index(str(feature.fill)) if feature.fill is not None else 0
+            x[holes[:, index], index] = categories.index(feature.fill_category) if feature.fill_category is not None else 0
     return x, labels
 
 

@@ -6,6 +6,7 @@ Files, not messages, so that what a worker did before it was killed is known to 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import threading
 from pathlib import Path
@@ -25,9 +26,10 @@ _NAME = re.compile(r"^(\d+)-(\d+)\.json$")
 
 
 class Heartbeat(ApiModel):
-    """step: executed steps of the whole run; taken: steps of this attempt; loss: of the latest step."""
+    """pid: on its machine; step: executed steps of the whole run; taken: steps of this attempt; loss: of the latest step."""
 
     lifetime: WorkerLifetime
+    pid: int
     step: int = 0
     taken: int = 0
     loss: float | None = None
@@ -40,9 +42,10 @@ class BeatingWorker:
         self._path = run_folder / FOLDER / f"{attempt}-{rank}.json"
         self._request = run_folder / STOP_REQUEST
         self._beat = Heartbeat(
+            pid=os.getpid(),
             lifetime=WorkerLifetime(
                 worker=f"{attempt}/{rank}", cpus=cpus, gpus=gpus, started_at=started_at, last_seen_at=started_at, finished=False
-            )
+            ),
         )
         self._progress: tuple[int, int, float | None] = (0, 0, None)
         self._over = threading.Event()

@@ -1,0 +1,84 @@
+"""`python -m moorage_training` up to the first worker: exit codes, one clear line, the report."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from moorage_api.privacy import Privacy
+from moorage_api.run_config import Admission, ResolvedDataset, RunConfig
+from moorage_api.run_report import RunReport
+
+DEADLINE_SECONDS = 120
+
+
+def start(config: RunConfig | str, folder: Path) -> subprocess.Popen[str]:
+    file = folder / "run.json"
+    file.write_text(config if isinstance(config, str) else json.dumps(config.to_wire()))
+    return subprocess.Popen(
+        [sys.executable, "-m", "moorage_training", str(file)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    printed, errors = process.communicate(timeout=DEADLINE_SECONDS)
+    assert printed == ""
+    return process.returncode, errors
+
+
+def report_of(config: RunConfig) -> RunReport:
+    return RunReport.model_validate_json(Path(config.folder, "report.json").read_bytes())
+
+
+@pytest.mark.parametrize(("text", "expected"), [("{", "run.json"), ('{"surprise": 1}', "surprise"), ("[]", "run.json")])
+def test_a_malformed_config_is_one_line_and_exit_code_2(tmp_path, text, expected):
+    code, errors = end(start(text, tmp_path))
+    assert code == 2
+    assert expected in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_wrong_records_are_invalid_input_at_the_terminal_and_in_the_report(make_config, tmp_path):
+    config = make_config(dataset=ResolvedDataset(dataset="people", uri=str(tmp_path / "no.csv"), format="CSV", columns={"label": "y"}))
+    code, errors = end(start(config, tmp_path))
+    report = report_of(config)
+    assert code == 2
+    assert errors.strip() == report.failure.message
+    assert "data set people" in errors
+    assert "no.csv does not exist" in errors
+    assert (report.phase, report.failure.reason) == ("Failed", "InvalidInput")
+    assert "Traceback" in Path(config.folder, "run.log").read_text()
+
+
+def test_a_plan_waits_for_the_privacy_ledger_which_may_refuse(make_config, tmp_path):
+    config = make_config(privacy=Privacy(epsilon=2, delta=1e-5), admission_required=True)
+    answer = Path(config.folder, "admission.json")
+    stale = Admission(granted=False, message="an answer to an earlier question")
+    answer.write_text(stale.model_dump_json(by_alias=True))
+    process = start(config, tmp_path)
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not Path(config.folder, "report.json").exists() or report_of(config).phase != "Planned":
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    mechanism = report_of(config).plan.mechanism
+    assert (mechanism.sampling_rate, mechanism.steps) == (64 / 1437, 20)
+    assert not answer.exists()
+
+    code, errors = end(start(config, tmp_path))
+    assert code == 1
+    assert "another process runs this job" in errors
+    assert process.poll() is None
+
+    answer.write_text(Admission(granted=False, message="0.5 of epsilon is left; 2 were asked for").model_dump_json(by_alias=True))
+    code, errors = end(process)
+    assert code == 1
+    assert errors == "0.5 of epsilon is left; 2 were asked for\n"
+    assert report_of(config).failure.reason == "Refused"
+    assert report_of(config).privacy.epsilon_spent == 0
+    assert not Path(config.folder, "steps.journal").exists()
