@@ -29,6 +29,8 @@ class Child:
     """A running or ended process."""
 
     process: subprocess.Popen[bytes]
+    asked: bool = False
+    """Whether it was asked to end; a second signal would have it drop what it still has to save."""
 
     @property
     def pid(self) -> int:
@@ -38,10 +40,16 @@ class Child:
     def alive(self) -> bool:
         return self.process.poll() is None
 
+    def ask_to_stop(self) -> None:
+        """Ask it to end, once, without waiting."""
+        if self.alive and not self.asked:
+            self.asked = True
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self, patience_seconds: float) -> None:
         """Ask it to end, wait at most `patience_seconds`, then kill its whole group."""
         if self.alive:
-            self.process.send_signal(signal.SIGTERM)
+            self.ask_to_stop()
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(patience_seconds)
         kill_group(self.pid)

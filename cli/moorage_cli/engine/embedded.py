@@ -96,6 +96,9 @@ class EmbeddedEngine:
     def close(self) -> None:
         """Stop everything that was started, ship what the outboxes hold, leave no process. Safe to call twice."""
         now = utc_now()
+        self._host.ask_to_stop()
+        for job in self._jobs:
+            job.ask_to_stop()
         for job in self._jobs:
             job.close(now)
         self._host.stop()

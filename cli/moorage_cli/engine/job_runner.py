@@ -104,6 +104,11 @@ class JobRunner:
             folder_exists=self.folder.exists(),
         )
 
+    def ask_to_stop(self) -> None:
+        """Begin to stop, without waiting."""
+        if self._child is not None:
+            self._child.ask_to_stop()
+
     def close(self, now: datetime) -> None:
         """Stop the process if there is one; the next session resumes from its last checkpoint."""
         if self._child is None or has_ended(self.job):

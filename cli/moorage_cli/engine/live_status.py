@@ -14,9 +14,12 @@ from moorage_api.tenant import Tenant, TenantStatus
 from moorage_billing.privacy_ledger import PrivacyLedger
 from moorage_cli.api_keys import is_active, read_policy
 from moorage_cli.engine.accounts import budget_key
-from moorage_cli.engine.conditions import with_condition
+from moorage_cli.engine.conditions import condition, with_condition
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.home_lock import is_running
+
+WHILE_RUNNING = ("Deploying", "HostFailed", "WaitingForModel")
+"""Reasons that say nothing once the engine has stopped."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,12 @@ class LiveStatus:
 
 
 def stopped(service: ModelService, now: datetime) -> ModelServiceStatus:
-    """The status of a service while no `moorage run` serves it."""
+    """The status of a service while no `moorage run` serves it; a model that was refused stays refused, with its reason."""
     old = service.status or ModelServiceStatus()
-    conditions = with_condition(
-        list(old.conditions),
-        "Ready",
-        "False",
-        "Stopped",
-        "`moorage run` is not running",
-        generation=service.metadata.generation or 1,
-        now=now,
-    )
+    conditions = list(old.conditions)
+    ready = condition(old, "Ready")
+    if ready is None or ready.status == "True" or ready.reason in WHILE_RUNNING:
+        generation = service.metadata.generation or 1
+        message = "`moorage run` is not running"
+        conditions = with_condition(conditions, "Ready", "False", "Stopped", message, generation=generation, now=now)
     return old.model_copy(update={"conditions": conditions, "url": None, "replicas": 0})

@@ -83,6 +83,11 @@ class ServingHost:
             return {}
         return {state.name: state for state in status.services}
 
+    def ask_to_stop(self) -> None:
+        """Begin to stop, without waiting."""
+        if self._child is not None:
+            self._child.ask_to_stop()
+
     def stop(self) -> None:
         """End the process; nothing is said to answer any more."""
         if self._child is not None:

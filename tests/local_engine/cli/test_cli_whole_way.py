@@ -132,7 +132,7 @@ def test_killed_run_again_called_billed_and_stopped(shell, tmp_path):
     assert any(line["meter"] == "TrainingCpuSeconds" for line in invoice["lines"])
 
     before = shell.conditions("tj/digits")
-    shell.ask("run", "-f", file, "--once")
+    shell.ask("run", "-f", manifest(tmp_path / "job only", ("TrainingJob", "digits", job(steps))), "--once")
     assert shell.conditions("tj/digits") == before
     assert shell.conditions("msvc/digits")["Ready"]["status"] == "False"
 

@@ -86,7 +86,7 @@ spec:
 )
 def test_bad_fields_exit_2_and_name_file_field_and_value(change, message, tmp_path, home, capsys):
     manifest = tmp_path / "m.yaml"
-    manifest.write_text((EXAMPLES / "digits.yaml").read_text().replace("epsilon: 4, delta: 1.0e-5", change))
+    manifest.write_text((EXAMPLES / "digits.yaml").read_text().replace("epsilon: 5, delta: 1.0e-5", change))
     assert execute(["validate", "-f", str(manifest)]) == 2
     errors = capsys.readouterr().err
     assert message in errors
