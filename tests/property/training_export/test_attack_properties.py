@@ -69,7 +69,7 @@ def assert_inside(case: Case, found: np.ndarray) -> None:
 
 
 @given(cases(), st.sampled_from(sorted(LOSSES)), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_gradient_attacks_stay_inside(case: Case, loss: str, random_start: bool) -> None:
     asked = RobustnessEvaluation(norm=case.norm, radius=case.radius, steps=5)
     perturb = gradient_attack(case.network, LOSSES[loss], asked, case.space, seed=case.seed, random_start=random_start)
@@ -77,7 +77,7 @@ def test_gradient_attacks_stay_inside(case: Case, loss: str, random_start: bool)
 
 
 @given(cases(), st.integers(1, 40))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_square_stays_inside_and_within_its_queries(case: Case, queries: int) -> None:
     asked = 0
 
@@ -104,7 +104,7 @@ def test_square_stays_inside_and_within_its_queries(case: Case, queries: int) ->
 
 
 @given(cases())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_robust_accuracy_never_exceeds_accuracy_and_never_rises_with_the_radius(case: Case) -> None:
     asked = RobustnessEvaluation(norm=case.norm, radius=case.radius, steps=3, restarts=2)
     radii = [case.radius, case.radius / 2, case.radius * 2]

@@ -24,6 +24,13 @@ FREE = ScaledSpace.of((FEATURES,), None, None, torch.ones(FEATURES))
 RADII = [0.05, 0.1, 0.2, 0.4]
 
 
+class Unscaled(nn.Module):
+    """Preprocessing that leaves the input as it is."""
+
+    def forward(self, raw: torch.Tensor) -> torch.Tensor:
+        return raw * 1.0
+
+
 class Rounded(nn.Module):
     """Hides its gradient: what an attack differentiates is flat everywhere."""
 
@@ -75,7 +82,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
 def serve(network: nn.Module, folder: Path) -> ServedModel:
     """The network's half of its export, fed with scaled input."""
     signature = Signature(input="features", shape=[FEATURES], classes=["a", "b", "c"])
-    export_onnx(nn.Identity(), network, signature, folder / "model.onnx")
+    export_onnx(Unscaled(), network, signature, folder / "model.onnx")
     return ServedModel(network_half(folder / "model.onnx"))
 
 

@@ -24,7 +24,7 @@ def evaluation_json(evaluation: ModelEvaluation, classes: Sequence[str], history
         "robustness": None if evaluation.robustness is None else _robustness(evaluation.robustness),
         "training": [asdict(point) for point in history],
     }
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _robustness(findings: RobustnessFindings) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
     features | image  --preprocessing-->  scaled  --network-->  logits
 
-The halves are exported apart and joined at the tensor `scaled`. Weights keep their names under `network.state.`, and nothing is
-folded into them, so that an attack can load the exported weights and a black-box attack can query the exported half.
-onnxruntime folds and fuses when it loads the graph.
+The halves meet at the tensor `scaled`. Weights keep their torch names under `network.`, and nothing is folded into them, so
+that an attack can load the exported weights and a black-box attack can query the exported half. onnxruntime folds and fuses
+when it loads the graph.
 """
 
 from __future__ import annotations
@@ -17,16 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from onnx import compose, numpy_helper
+from onnx import numpy_helper
 from torch import nn
 
 from moorage_api.artifact import Signature
 
 SCALED = "scaled"
 LOGITS = "logits"
-PREPROCESSING_PREFIX = "preprocessing."
 NETWORK_PREFIX = "network."
-WEIGHT_PREFIX = "network.state."
 
 
 def export_onnx(preprocessing: nn.Module, network: nn.Module, signature: Signature, path: Path) -> None:
@@ -34,12 +32,27 @@ def export_onnx(preprocessing: nn.Module, network: nn.Module, signature: Signatu
 
     Both modules are on the CPU and in evaluation mode. Raises OSError where the file cannot be written.
     """
-    raw = torch.zeros(2, *signature.shape)
-    with torch.no_grad():
-        scaled = preprocessing(raw)
-    first = _graph_of(preprocessing, raw, signature.input, SCALED, PREPROCESSING_PREFIX)
-    second = _graph_of(network, scaled, SCALED, LOGITS, NETWORK_PREFIX)
-    model = compose.merge_models(first, second, io_map=[(SCALED, SCALED)], name="moorage")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            _Served(preprocessing, network),
+            (torch.zeros(2, *signature.shape),),
+            input_names=[signature.input],
+            output_names=[LOGITS, SCALED],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            optimize=False,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("the exporter returned no graph")
+    model = program.model_proto
+    _forget_source_code(model)
+    graph = model.graph
+    scaled = next(value for value in graph.output if value.name == SCALED)
+    graph.value_info.append(scaled)
+    graph.output.remove(scaled)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
@@ -47,9 +60,9 @@ def read_weights(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     """The network's parameters and buffers by their torch names, as they stand in the graph."""
     graph = onnx.load(path).graph
     return {
-        tensor.name.removeprefix(WEIGHT_PREFIX): numpy_helper.to_array(tensor)
+        tensor.name.removeprefix(NETWORK_PREFIX): numpy_helper.to_array(tensor)
         for tensor in graph.initializer
-        if tensor.name.startswith(WEIGHT_PREFIX)
+        if tensor.name.startswith(NETWORK_PREFIX)
     }
 
 
@@ -69,46 +82,37 @@ def network_half(path: Path) -> bytes:
     model = onnx.load(path)
     graph = model.graph
     scaled = next(value for value in graph.value_info if value.name == SCALED)
-    nodes = [node for node in graph.node if node.name.startswith(NETWORK_PREFIX)]
-    initializers = [tensor for tensor in graph.initializer if tensor.name.startswith(NETWORK_PREFIX)]
-    half = onnx.helper.make_graph(nodes, "network", [scaled], list(graph.output), initializers)
+    needed, nodes = {LOGITS}, []
+    for node in reversed(graph.node):
+        if needed & set(node.output) - {SCALED}:
+            _count_records_of(SCALED, node, graph.input[0].name)
+            needed |= set(node.input)
+            nodes.append(node)
+    initializers = [tensor for tensor in graph.initializer if tensor.name in needed]
+    half = onnx.helper.make_graph(nodes[::-1], "network", [scaled], list(graph.output), initializers)
     serialised: bytes = onnx.helper.make_model(half, opset_imports=model.opset_import, ir_version=model.ir_version).SerializeToString()
     return serialised
 
 
-class _Half(nn.Module):
-    """Gives every parameter and buffer a name with a dot, so that none is called like an operation (`maximum`) of the graph."""
+def _count_records_of(tensor: str, node: onnx.NodeProto, raw: str) -> None:
+    """Let a node that reads the raw input's batch size, the one thing of it that the network needs, read `tensor`'s."""
+    if raw in node.input:
+        if node.op_type != "Shape" or {a.name: a.i for a in node.attribute} != {"start": 0, "end": 1}:
+            raise ValueError(f"the network reads the raw input {raw!r} past the preprocessing, in {node.name}")
+        node.input[0] = tensor
 
-    def __init__(self, state: nn.Module) -> None:
+
+class _Served(nn.Module):
+    """Both halves. A module of its own gives every weight a name with a dot, so that none is called like an operation (`maximum`)."""
+
+    def __init__(self, preprocessing: nn.Module, network: nn.Module) -> None:
         super().__init__()
-        self.state = state
+        self.preprocessing, self.network = preprocessing, network
         self.eval()
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.state(x)
-        return y
-
-
-def _graph_of(module: nn.Module, example: torch.Tensor, source: str, target: str, prefix: str) -> onnx.ModelProto:
-    """Trace one half; every name but its input's and output's gets `prefix`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            _Half(module),
-            (example,),
-            input_names=[source],
-            output_names=[target],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            dynamo=True,
-            optimize=False,
-            verbose=False,
-        )
-    if program is None:
-        raise RuntimeError("the exporter returned no graph")
-    model = program.model_proto
-    _forget_source_code(model)
-    return compose.add_prefix(model, prefix, rename_inputs=False, rename_outputs=False)
+    def forward(self, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        scaled = self.preprocessing(raw)
+        return self.network(scaled), scaled
 
 
 def _forget_source_code(model: onnx.ModelProto) -> None:

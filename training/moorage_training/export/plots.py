@@ -50,9 +50,9 @@ def plot_confusion(confusion: npt.NDArray[np.int64], classes: Sequence[str], pat
     count = len(classes)
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     side = float(np.clip(2.6 + 0.42 * count, 4.2, 11))
-    figure = _figure(side + 0.9, side)
+    figure = _figure(side + 1.6, side)
     panel = figure.subplots()
-    image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    image = panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=panel, label="share of the true class", fraction=0.046, pad=0.03)
     panel.set(xlabel="predicted", ylabel="true", title="Confusion matrix, held-out records")
     if count <= MOST_NAMED_CLASSES:
@@ -99,9 +99,6 @@ def plot_robustness(robust: RobustAccuracy, norm: str, reference: float, chance:
     panel.plot([0, *radii], [robust.clean, *robust.worst.values()], "o-", color=BLUE, linewidth=2.2, markersize=5, label="worst of all")
     panel.axhline(chance, color=GREY, linestyle=":", linewidth=1.3, label="chance")
     panel.axvline(reference, color=GREY, linewidth=0.9)
-    panel.annotate(
-        f"robustAccuracy {robust.worst[reference]:.3f}", (reference, 1.0), (5, -2), textcoords="offset points", va="top", fontsize=9
-    )
     panel.set(xlabel=f"radius ({norm}, scaled input)", ylabel="accuracy", xlim=(0, radii[-1] * 1.04), ylim=(0, 1.02))
     panel.set_title(f"Accuracy under attack: {robust.worst[reference]:.3f} at {reference:g}, of {robust.records} held-out records")
     panel.legend(frameon=False, fontsize=9, loc="best")

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from moorage_api.robustness import RobustnessEvaluation
-from moorage_training.adversarial.pgd import RecordLoss, pgd
+from moorage_training.adversarial.pgd import pgd
 from moorage_training.adversarial.training_attack import DEFAULT_REACH
 from moorage_training.evaluation.attacks.attack import FloatArray, IntArray, Perturb, ScaledSpace
+from moorage_training.loss_parts import RecordLoss
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
