@@ -15,7 +15,7 @@ from typing import Any
 from moorage_api.errors import MoorageError
 from moorage_api.service_config import ServiceConfig
 from moorage_billing.outbox import Outbox
-from moorage_billing.shipper import backlog, lag_seconds
+from moorage_billing.outbox_file import SUFFIX, backlog_of
 from moorage_serving.access.policy_file import POLL_SECONDS, PolicyFile
 from moorage_serving.access.rate_limit import RateLimits
 from moorage_serving.http.answer import Send
@@ -101,8 +101,10 @@ class Replica:
 
     def _measure_outbox(self) -> None:
         with suppress(MoorageError):
-            waiting = backlog(Path(self._config.outbox))
-            self._metrics.outbox(waiting.events, lag_seconds(waiting))
+            waiting = [backlog_of(path) for path in Path(self._config.outbox).glob(f"*{SUFFIX}")]
+            now_us = time.time_ns() // 1000
+            oldest_us = min((one.oldest_us for one in waiting if one.oldest_us is not None), default=now_us)
+            self._metrics.outbox(sum(one.events for one in waiting), max(0, now_us - oldest_us) / 1e6)
 
 
 def _metrics_folder(config: ServiceConfig) -> Path:

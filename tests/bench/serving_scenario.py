@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -44,6 +45,10 @@ LOANS = Signature(
     features=[InputFeature(name="amount", type="Number"), InputFeature(name="purpose", type="Category", categories=["car", "house"])],
     classes=["no", "yes"],
 )
+
+
+ONE = {"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 4], "data": [5.1, 3.5, 1.4, 0.2]}]}
+"""A request for IRIS."""
 
 
 def write_artifact(folder: Path, signature: Signature = IRIS) -> str:
@@ -237,3 +242,9 @@ class Host:
         code = self.process.wait(seconds)
         self.log.close()
         return code
+
+
+def infer(host: Host, key: str, document: Any = ONE, name: str = "iris") -> httpx.Response:
+    """One request to a host's service."""
+    url = f"http://{host.address}/default/{name}/v2/models/{name}/infer"
+    return httpx.post(url, json=document, headers={"Authorization": f"Bearer {key}"}, timeout=30)

@@ -9,6 +9,8 @@ from pathlib import Path
 from moorage_serving.host import haproxy_launcher
 from moorage_serving.replica import METRICS_FOLDER_VARIABLE
 
+ORPHANED_AGENTS_SECONDS = 5
+"""How long Ray's agents look for a controller that was killed before they end, too; Ray's own is 60."""
 DRAIN_SECONDS = 1.0
 """How long a replica that is to go stays reachable, so that HAProxy stops sending to it before it stops listening; Ray's own is 30."""
 
@@ -35,6 +37,7 @@ def engine_environment(folder: Path, free_ports: tuple[int, int]) -> dict[str, s
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "30",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(DRAIN_SECONDS),
+        "RAY_gcs_rpc_server_reconnect_timeout_s": str(ORPHANED_AGENTS_SECONDS),
         "RAY_USAGE_STATS_ENABLED": "0",
         METRICS_FOLDER_VARIABLE: str(folder / "metrics"),
     }

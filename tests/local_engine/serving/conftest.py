@@ -16,20 +16,19 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.local_engine)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def home(tmp_path_factory):
     return tmp_path_factory.mktemp("a home")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def keys(home):
     return Keys(home / "access.json")
 
 
-@pytest.fixture(scope="module")
-def configs(home, keys):
+@pytest.fixture(scope="session")
+def configs(home, keys, key):
     """`iris`: one replica. `crowd`: three. `loans`: by column. `broken`: an artifact that was altered after it was sealed."""
-    keys.create("acme")
     services = {
         "iris": service_config(home, "iris", write_artifact(home / "iris" / "artifact"), tenants=("acme", "slow")),
         "crowd": service_config(home, "crowd", write_artifact(home / "crowd" / "artifact", DIGITS), replicas=3, tenants=("acme", "slow")),
@@ -41,7 +40,7 @@ def configs(home, keys):
     return services
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def host(home, configs):
     running = Host(home, list(configs.values()))
     try:
@@ -50,3 +49,9 @@ def host(home, configs):
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def key(keys):
+    """A key that the replicas know from their start on."""
+    return keys.create("acme")
