@@ -12,11 +12,11 @@ from uuid import uuid4
 
 from moorage_api.errors import InvalidInput, Problem, Unavailable
 from moorage_api.run_config import RunConfig
-from moorage_training.loop.worker import WorkOrder, train_worker
+from moorage_training.loop.work_order import WorkOrder
 from moorage_training.report.heartbeat import STOP_REQUEST
 from moorage_training.report.watch import Watch
 from moorage_training.stopping import StopSignal
-from moorage_training.worker_loss import WorkersLost
+from moorage_training.worker_loss import PeerLost, WorkersLost
 
 LOOK_SECONDS = 0.25
 STOP_SECONDS = 30.0
@@ -60,6 +60,8 @@ def _trainer(config: RunConfig, order: WorkOrder) -> Any:
     import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    from moorage_training.loop.worker import train_worker
+
     resources = config.resources
     each: dict[str, float] = {"CPU": resources.cpus_per_worker}
     if resources.gpus_per_worker:
@@ -83,15 +85,13 @@ def _trainer(config: RunConfig, order: WorkOrder) -> Any:
 
 
 def _require_success(outcome: Future[Any]) -> None:
-    from ray.exceptions import RayActorError
     from ray.train import TrainingFailedError, WorkerGroupError
 
     try:
         ended: dict[str, Any] = outcome.result().return_value
     except WorkerGroupError as error:
         logging.getLogger(__name__).error("workers failed", exc_info=error)
-        failures = list(error.worker_failures.values())
-        if any(isinstance(failure, RayActorError) for failure in failures):
+        if any(_is_loss(failure) for failure in error.worker_failures.values()):
             raise WorkersLost(
                 Problem(
                     "a worker was lost, more often than runPolicy.backoffLimit makes up for", "workers", remedy="run it again to resume"
@@ -102,6 +102,12 @@ def _require_success(outcome: Future[Any]) -> None:
         raise Unavailable(Problem("Ray Train could not run the workers; see run.log", remedy="run it again to resume")) from error
     if ended["failure"] is not None:
         raise (InvalidInput if ended["invalid"] else Unavailable)(Problem(ended["failure"]))
+
+
+def _is_loss(failure: Exception) -> bool:
+    """Whether a worker died, or saw another die, rather than raised an error of its own; Ray wraps what a worker raised."""
+    raised = getattr(failure, "_base_exc", None)
+    return raised is None or isinstance(raised, PeerLost)
 
 
 def _bytes(quantity: str) -> float:

@@ -41,9 +41,28 @@ def plan_run(config: RunConfig, records: int, evaluation_records: int) -> Plan:
                 "use Float32, or give resources.gpusPerWorker",
             )
         )
+    _require_batch_statistics(config, records)
     steps = settings.steps if settings.steps is not None else (settings.epochs or 1) * steps_per_epoch(records, settings.batch_size)
     mechanism = plan_mechanism(config.privacy, records, settings.batch_size, steps) if config.privacy else None
     return Plan(records=records, evaluation_records=evaluation_records, steps=steps, mechanism=mechanism)
+
+
+def _require_batch_statistics(config: RunConfig, records: int) -> None:
+    """Batch normalisation has nothing to normalise over in a batch of one."""
+    if config.task.model != "ResNet50" or config.privacy is not None:
+        return
+    settings = config.optimization
+    smallest_batch = records // steps_per_epoch(records, settings.batch_size)
+    if smallest_batch // config.resources.workers < 2 or settings.max_physical_batch_size < 3:
+        raise InvalidInput(
+            Problem(
+                "is too small: batch normalisation needs two records or more on every worker",
+                "optimization",
+                "batchSize",
+                str(settings.batch_size),
+                "use a larger batch or fewer workers",
+            )
+        )
 
 
 def fingerprint(config: RunConfig, plan: Plan) -> str:

@@ -14,7 +14,7 @@ from moorage_api.training_job import ModelReference
 from moorage_training.admission import forget_refusal, wait_for_admission
 from moorage_training.checkpoint import Checkpoint, latest_checkpoint
 from moorage_training.engine import train_on_ray
-from moorage_training.loop.worker import WorkOrder
+from moorage_training.loop.work_order import WorkOrder
 from moorage_training.plan import fingerprint, plan_run
 from moorage_training.prepare import Prepared, prepare
 from moorage_training.privacy.accounting import accountant_of, precision_for, spend_of
@@ -60,8 +60,12 @@ def train(config: RunConfig, reporter: Reporter) -> tuple[TrainedModel, Prepared
     if checkpoint is None or not checkpoint.finished or checkpoint.fingerprint != mark:
         reporter.phase("Training")
         order = WorkOrder(config.model_dump_json(), plan.model_dump_json(), mark, prepared.content_digest())
-        with ray_session(config.resources):
-            train_on_ray(config, order, Watch(config, plan, reporter))
+        try:
+            with ray_session(config.resources):
+                train_on_ray(config, order, Watch(config, plan, reporter))
+        finally:
+            # However it ended: what the journal says was spent, not what the last heartbeat could still write.
+            reporter.update(privacy=_spent(config, plan, mark))
         checkpoint = latest_checkpoint(folder)
     if checkpoint is None:
         raise Unavailable(Problem("training ended without a checkpoint", str(folder), remedy="run the same command again"))

@@ -29,7 +29,8 @@ from moorage_training.adversarial import pgd
 from moorage_training.checkpoint import latest_checkpoint
 from moorage_training.loop.exchange import Exchange
 from moorage_training.loop.record_loss import record_loss
-from moorage_training.loop.worker import WorkOrder, run_rank
+from moorage_training.loop.work_order import WorkOrder
+from moorage_training.loop.worker import run_rank
 from moorage_training.plan import fingerprint, plan_run
 from moorage_training.prepare import prepare
 from moorage_training.report.clock import timestamp
@@ -267,9 +268,14 @@ def test_full_disk_says_so_keeps_the_checkpoint_and_the_rerun_resumes(small_disk
     assert "Traceback" not in errors
     assert 20 <= executed < 3000
     assert list((run.folder / "checkpoints").glob("step-*.pt"))
+    assert run.report.privacy.mechanism.steps == executed
     filler.unlink()
+
     with run.started() as process:
         run.wait_for(lambda: run.journalled >= executed + 20, process)
-        process.send_signal(signal.SIGTERM)
-        run.end_of(process)
+        os.kill(run.beats()["2-0"]["pid"], signal.SIGKILL)
+        code, errors = run.end_of(process)
+    assert code == 1
+    assert "a worker was lost" in errors, "no failure was to be made up for"
+    assert run.report.failure.reason == "WorkerLost"
     assert run.report.privacy.mechanism.steps == run.journalled > executed

@@ -154,6 +154,8 @@ def test_image_folders_that_are_empty_damaged_or_too_small(tmp_path):
     whole = (tmp_path / "cat" / "1.png").read_bytes()
     (tmp_path / "dog" / "1.png").write_bytes(whole[: len(whole) - 25])
     assert "dog/1.png is a damaged image" in refusal(folder(tmp_path), IMAGES)
+    image(tmp_path / "dog" / "1.png", mode="I;16")
+    assert "more than 8 bits a channel" in refusal(folder(tmp_path), IMAGES)
     image(tmp_path / "dog" / "1.png", (4, 4))
     image(tmp_path / "cat" / "1.png", (4, 4))
     assert "use images of at least 8x8" in refusal(folder(tmp_path), IMAGES)

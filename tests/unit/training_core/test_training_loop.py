@@ -18,7 +18,8 @@ from moorage_training.loop.augmentation import augment
 from moorage_training.loop.exchange import Exchange
 from moorage_training.loop.schedule import learning_rate
 from moorage_training.loop.shuffling import ShuffledBatches
-from moorage_training.loop.worker import WorkOrder, run_rank
+from moorage_training.loop.work_order import WorkOrder
+from moorage_training.loop.worker import run_rank
 from moorage_training.plan import fingerprint, plan_run
 from moorage_training.prepare import prepare
 from moorage_training.privacy.journal import JOURNAL, read_journal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,10 +46,9 @@ class OwnRecords:
     device: torch.device
 
     def portions(self, drawn: NDArray[np.int64], step: int) -> Iterator[tuple[Tensor, Tensor, torch.Generator]]:
-        """The drawn records as (raw x, y, generator), at most `portion` at once."""
+        """The drawn records as (raw x, y, generator), at most `portion` at once, all of about one size."""
         generator = seeded_generator(self.seed, step, self.rank, self.device)
-        for start in range(0, len(drawn), self.portion):
-            indices = drawn[start : start + self.portion]
+        for indices in np.array_split(drawn, math.ceil(len(drawn) / self.portion)) if len(drawn) else []:
             x = torch.from_numpy(self.records.x[indices]).to(self.device)
             y = torch.from_numpy(self.records.y[indices]).to(self.device)
             yield x, y, generator

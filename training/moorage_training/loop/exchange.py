@@ -10,6 +10,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from moorage_training.loop.contribution import Contribution
+from moorage_training.worker_loss import PeerLost
 
 Error = TypeVar("Error")
 
@@ -55,8 +56,7 @@ class Exchange:
         gradient = mine.gradient if noise is None else mine.gradient + noise
         figures = torch.tensor([mine.loss, float(mine.count), float(stop)], device=self._device)
         vector = torch.cat([gradient, *[b.flatten() / self.world_size for b in buffers], figures])
-        if self.world_size > 1:
-            dist.all_reduce(vector)
+        self._all_reduce(vector)
         loss, count, stopped = (float(figure) for figure in vector[-3:])
         if not stopped:
             _put(buffers, vector[len(gradient) : -3])
@@ -65,9 +65,16 @@ class Exchange:
     def mean(self, total: float, count: int) -> float:
         """The mean over all ranks' records; the same number on every rank."""
         figures = torch.tensor([total, float(count)], dtype=torch.float64, device=self._device)
-        if self.world_size > 1:
-            dist.all_reduce(figures)
+        self._all_reduce(figures)
         return float(figures[0] / figures[1])
+
+    def _all_reduce(self, vector: Tensor) -> None:
+        if self.world_size == 1:
+            return
+        try:
+            dist.all_reduce(vector)
+        except RuntimeError as error:
+            raise PeerLost(str(error)) from error
 
 
 def put_gradient(network: nn.Module, flat: Tensor) -> None:

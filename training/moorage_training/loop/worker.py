@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,11 @@ from moorage_training.checkpoint import Checkpoint, latest_checkpoint
 from moorage_training.loop.assembly import assemble
 from moorage_training.loop.exchange import Exchange
 from moorage_training.loop.training import Ended
+from moorage_training.loop.work_order import WorkOrder
 from moorage_training.prepare import Prepared, prepare
 from moorage_training.privacy.journal import JournalHeader, StepJournal
 from moorage_training.report.clock import timestamp
 from moorage_training.report.heartbeat import BeatingWorker, next_attempt
-
-
-@dataclass(frozen=True)
-class WorkOrder:
-    """What the driver tells the workers; records are read anew from their source and must have `content`'s digest."""
-
-    config: str
-    plan: str
-    fingerprint: str
-    content: str
 
 
 def train_worker(order: dict[str, str]) -> dict[str, Any]:

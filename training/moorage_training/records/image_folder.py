@@ -15,7 +15,8 @@ from moorage_training.records.refusal import Refusal
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 SMALLEST = 8
-GREY_MODES = frozenset({"1", "L", "I", "I;16", "LA"})
+GREY_MODES = frozenset({"1", "L", "LA"})
+DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
 PIXEL_MAXIMUM = 255.0
 
 
@@ -58,9 +59,12 @@ def _header(file: Path, refusal: Refusal) -> tuple[tuple[int, int], bool]:
 
     try:
         with Image.open(file) as image:
-            return image.size, image.mode in GREY_MODES
+            size, mode = image.size, image.mode
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
         raise refusal.whole(f"{file} is not a readable image", "remove it, or save it as PNG or JPEG") from None
+    if mode in DEEP_MODES:
+        raise refusal.whole(f"{file} has more than 8 bits a channel", "save it with 8 bits a channel")
+    return size, mode in GREY_MODES
 
 
 def _pixels(file: Path, size: tuple[int, int], grey: bool, refusal: Refusal) -> NDArray[np.float32]:

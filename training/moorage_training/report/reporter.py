@@ -31,7 +31,11 @@ class Reporter:
 
     def __init__(self, run_folder: Path, earlier: RunReport | None) -> None:
         self._path = run_folder / REPORT
-        self.report = RunReport(phase="Starting", updated_at=timestamp(), workers=ended(earlier.workers) if earlier else [])
+        self.report = RunReport(phase="Starting", updated_at=timestamp())
+        if earlier is not None:
+            # What was planned, spent and held stays known while the run starts anew.
+            kept = {"plan": earlier.plan, "privacy": earlier.privacy, "workers": ended(earlier.workers)}
+            self.report = self.report.model_copy(update=kept)
         self._written_at = 0.0
         self._write()
 
