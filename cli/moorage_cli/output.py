@@ -53,7 +53,7 @@ def say_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title
         Console().print(table)
     else:
         widths = [max(len(column), *(len(row[i]) for row in texts)) for i, column in enumerate(columns)]
-        for line in ([column.upper() for column in columns], *texts):
+        for line in (columns, *texts):
             say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
