@@ -26,7 +26,7 @@ from moorage_api.run_config import RunConfig
 from moorage_training.evaluation.served import ServedModel
 from moorage_training.export import parity
 from moorage_training.export.publish import publish
-from moorage_training.export.seal import move_into_place
+from moorage_training.export.seal import move_into_place, staging
 from moorage_training.records import Records
 from moorage_training.trained import TrainedModel
 
@@ -177,17 +177,30 @@ def test_an_artifact_that_is_already_there_stays_and_an_altered_one_is_refused(
         move_into_place(tmp_path / "again", Path(config.output), str(manifest.digest))
 
 
-def test_an_output_on_another_disk_gets_a_whole_artifact(
-    linear: TrainedModel, digits: tuple[Records, Records], run_config: Configure, tmp_path: Path
-) -> None:
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
     memory = Path("/dev/shm")
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("this machine has no second disk at /dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory) as other:
-        config = run_config(output=f"{other}/models")
-        manifest = publish(linear, config, 1437, digits[1], silent)
-        assert read_artifact(published(config, manifest), manifest.digest) == manifest
-        assert [p.name for p in Path(config.output).iterdir()] == [published(config, manifest).name]
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def test_an_output_on_another_disk_gets_a_whole_artifact(
+    linear: TrainedModel, digits: tuple[Records, Records], run_config: Configure, other_disk: Path
+) -> None:
+    config = run_config(output=str(other_disk / "models"))
+    manifest = publish(linear, config, 1437, digits[1], silent)
+    assert read_artifact(published(config, manifest), manifest.digest) == manifest
+    assert [p.name for p in Path(config.output).iterdir()] == [published(config, manifest).name]
+
+
+def test_another_disk_that_fills_up_while_copying_gets_nothing(tmp_path: Path, other_disk: Path) -> None:
+    (tmp_path / "sealed" / "reports").mkdir(parents=True)
+    (tmp_path / "sealed" / "reports" / "large.png").write_bytes(b"x" * 10_000)
+    with largest_file(500), pytest.raises(Unavailable, match="disk is full"), staging(tmp_path / "run"):
+        move_into_place(tmp_path / "sealed", other_disk, "sha256:" + "0" * 64)
+    assert list(other_disk.iterdir()) == []
 
 
 def test_a_diverged_model_is_an_error_that_names_the_learning_rate(

@@ -82,7 +82,10 @@ def _on_the_disk_of(output: Path, folder: Path, name: str) -> Path:
     copy = output / f".{name}.incoming"
     try:
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(folder, copy)
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            target = copy / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
         hashes_of(copy)
     except OSError:
         shutil.rmtree(copy, ignore_errors=True)
