@@ -35,5 +35,5 @@ class Inference:
         request = parse_infer(body, header_length)
         self._writer.check(request.outputs)
         rows = self._input.read(request.inputs)
-        prediction = prediction_of(await self._batcher.logits(rows), self._classes)
+        prediction = prediction_of(await self._batcher.scores(rows), self._classes)
         return Inferred(self._writer.write(prediction, request.id, request.outputs, request.binary_default), len(rows))

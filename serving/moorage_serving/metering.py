@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from functools import lru_cache
 
 from moorage_api.errors import MoorageError, Unavailable
 from moorage_api.price_plan import MeterName
@@ -55,4 +56,9 @@ def _quantities(rows: int) -> dict[MeterName, int]:
 
 def _rfc3339(now: float) -> str:
     whole = int(now)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((now - whole) * 1e6):06d}Z"
+    return f"{_second(whole)}.{int((now - whole) * 1e6):06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(whole: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))

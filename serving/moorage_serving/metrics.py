@@ -6,11 +6,13 @@ Labels are bounded: tenants of the policy, the model, status codes. Never keys, 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess, values
+from prometheus_client import CollectorRegistry, Gauge, Histogram, multiprocess, values
+from prometheus_client import Counter as CounterMetric
 
 LATENCY_BUCKETS_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 BATCH_BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
@@ -29,13 +31,15 @@ class ServingMetrics:
         registry = CollectorRegistry()
         one: dict[str, Any] = {"registry": registry}
         self._model = model
-        self._requests = Counter("moorage_requests", "Answers, by tenant, model and code.", ["tenant", "model", "code"], **one)
-        self._rows = Counter("moorage_rows_predicted", "Rows of 2xx answers.", ["tenant", "model"], **one)
+        self._requests = CounterMetric("moorage_requests", "Answers, by tenant, model and code.", ["tenant", "model", "code"], **one)
+        self._rows = CounterMetric("moorage_rows_predicted", "Rows of 2xx answers.", ["tenant", "model"], **one)
         self._latency = Histogram(
             "moorage_request_seconds", "From the request's head to its answer.", ["model"], buckets=LATENCY_BUCKETS_SECONDS, **one
         ).labels(model)
         self._batch = Histogram("moorage_batch_rows", "Rows run together.", ["model"], buckets=BATCH_BUCKETS_ROWS, **one).labels(model)
-        self._failures = Counter("moorage_metering_failures", "Answers withheld for want of metering.", ["model"], **one).labels(model)
+        self._failures = CounterMetric("moorage_metering_failures", "Answers withheld for want of metering.", ["model"], **one).labels(
+            model
+        )
         live: dict[str, Any] = {"registry": registry, "multiprocess_mode": "livesum"}
         self._in_flight = Gauge("moorage_requests_in_flight", "Requests in work.", ["model"], **live).labels(model)
         alive: dict[str, Any] = {"registry": registry, "multiprocess_mode": "livemax"}
@@ -43,8 +47,9 @@ class ServingMetrics:
         recent: dict[str, Any] = {"registry": registry, "multiprocess_mode": "mostrecent"}
         self._depth = Gauge("moorage_outbox_events", "Usage events that wait for the ledger.", ["model"], **recent).labels(model)
         self._lag = Gauge("moorage_outbox_lag_seconds", "How long the oldest waits.", ["model"], **recent).labels(model)
-        self._by_code: dict[tuple[str, int], Any] = {}
-        self._by_tenant: dict[str, Any] = {}
+        self._running = 0
+        self._answers: Counter[tuple[str, int]] = Counter()
+        self._answered_rows: Counter[str] = Counter()
 
     def describe(self, digest: str, task: str) -> None:
         """Name the artifact."""
@@ -52,21 +57,25 @@ class ServingMetrics:
 
     def started(self) -> None:
         """A request came in."""
-        self._in_flight.inc()
+        self._running += 1
 
     def answered(self, tenant: str, code: int, rows: int, seconds: float) -> None:
         """A request was answered. tenant: empty where nobody was recognised."""
-        counter = self._by_code.get((tenant, code))
-        if counter is None:
-            counter = self._by_code[tenant, code] = self._requests.labels(tenant, self._model, str(code))
-        counter.inc()
-        if rows:
-            by_tenant = self._by_tenant.get(tenant)
-            if by_tenant is None:
-                by_tenant = self._by_tenant[tenant] = self._rows.labels(tenant, self._model)
-            by_tenant.inc(rows)
+        self._running -= 1
+        self._answers[tenant, code] += 1
+        self._answered_rows[tenant] += rows
         self._latency.observe(seconds)
-        self._in_flight.dec()
+
+    def flush(self) -> None:
+        """Publish what was counted since; counting in plain numbers meanwhile keeps the page's cost off the requests."""
+        for (tenant, code), count in self._answers.items():
+            self._requests.labels(tenant, self._model, str(code)).inc(count)
+        for tenant, rows in self._answered_rows.items():
+            if rows:
+                self._rows.labels(tenant, self._model).inc(rows)
+        self._answers.clear()
+        self._answered_rows.clear()
+        self._in_flight.set(self._running)
 
     def batch(self, rows: int) -> None:
         """A batch was run."""
@@ -83,6 +92,7 @@ class ServingMetrics:
 
     def page(self) -> bytes:
         """The exposition of every replica, those that have gone included, except for the gauges of those."""
+        self.flush()
         for path in self._folder.glob("gauge_live*_*.db"):
             pid = path.stem.rpartition("_")[2]
             if pid.isdigit() and not Path(f"/proc/{pid}").exists():

@@ -45,7 +45,7 @@ class Replica:
         self._metrics = ServingMetrics(_metrics_folder(config), name)
         self._metrics.describe(config.digest, model.artifact.task.type)
         self._executor = None if model.fits_loop else ThreadPoolExecutor(1, thread_name_prefix="inference")
-        batcher = Batcher(model.logits, batching.max_rows, batching.wait_milliseconds / 1000, self._executor, self._metrics.batch)
+        batcher = Batcher(model.scores, batching.max_rows, batching.wait_milliseconds / 1000, self._executor, self._metrics.batch)
         self._policy = PolicyFile(Path(config.access_policy))
         self._limits = RateLimits()
         self._follow_policy()
@@ -94,6 +94,7 @@ class Replica:
         while True:
             await asyncio.sleep(POLL_SECONDS)
             self._follow_policy()
+            self._metrics.flush()
 
     def _follow_policy(self) -> None:
         self._policy.refresh()

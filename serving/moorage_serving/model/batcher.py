@@ -45,8 +45,8 @@ class Batcher:
         self._flush: asyncio.Handle | None = None
         self._running: asyncio.Task[None] | None = None
 
-    async def logits(self, rows: Rows) -> Rows:
-        """The logits of `rows`, in their order. Raises whatever the model raises, to every request of the batch."""
+    async def scores(self, rows: Rows) -> Rows:
+        """What the model answers to `rows`, row by row. Raises whatever the model raises, to every request of the batch."""
         loop = asyncio.get_running_loop()
         entry = _Waiting(rows, loop.create_future())
         self._waiting.append(entry)
@@ -103,11 +103,11 @@ class Batcher:
     def _compute(self, batch: list[_Waiting]) -> list[Rows]:
         rows = batch[0].rows if len(batch) == 1 else np.concatenate([entry.rows for entry in batch])
         pieces = [self._run_batch(rows[i : i + self._max_rows]) for i in range(0, len(rows), self._max_rows)]
-        logits = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        scores = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if len(batch) == 1:
-            return [logits]
+            return [scores]
         ends = np.cumsum([len(entry.rows) for entry in batch])
-        return np.split(logits, ends[:-1])
+        return np.split(scores, ends[:-1])
 
 
 def _deliver(batch: list[_Waiting], answers: list[Rows]) -> None:

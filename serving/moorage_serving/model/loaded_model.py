@@ -26,20 +26,28 @@ class LoadedModel:
         self._input = artifact.signature.input
         self.fits_loop = self._seconds_for(max_rows) < INLINE_BELOW_SECONDS
 
-    def logits(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """FP32 [N, *shape] to FP32 [N, classes]."""
-        result: NDArray[np.float32] = self._run(["logits"], {self._input: rows})[0]
-        return result
+    def scores(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """FP32 [N, *shape] to FP32 [N, 2, classes]: each record's logits, and its probabilities by a softmax in double precision."""
+        logits: NDArray[np.float32] = self._run(["logits"], {self._input: rows})[0]
+        return np.stack((logits, softmax(logits)), axis=1)
 
     def _seconds_for(self, rows: int) -> float:
         batch = np.zeros((rows, *self.artifact.signature.shape), dtype=np.float32)
-        self.logits(batch)
+        self.scores(batch)
         best = float("inf")
         for _ in range(3):
             start = time.perf_counter()
-            self.logits(batch)
+            self.scores(batch)
             best = min(best, time.perf_counter() - start)
         return best
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """FP32 [N, classes] to FP32 [N, classes]; a row that is not finite becomes NaN."""
+    with np.errstate(invalid="ignore"):
+        exact = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+        probabilities: NDArray[np.float32] = (exact / exact.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
 
 
 def load_model(folder: Path, digest: str, max_rows: int, threads: int) -> LoadedModel:

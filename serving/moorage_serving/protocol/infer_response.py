@@ -28,15 +28,12 @@ class Prediction:
     logits: NDArray[np.float32]
 
 
-def prediction_of(logits: NDArray[np.float32], classes: list[str]) -> Prediction:
-    """Softmax and argmax over [N, classes] logits, in double precision. Raises Refusal (500) if a logit is not finite."""
-    if not np.isfinite(logits).all():
+def prediction_of(scores: NDArray[np.float32], classes: list[str]) -> Prediction:
+    """Name the most probable class of each of [N, 2, classes] logits and probabilities. Raises Refusal (500) if one is not finite."""
+    if not np.isfinite(scores).all():
         raise Refusal(500, "the model answered a number that is not finite", field="logits", remedy="check the input's range")
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    np.exp(shifted, out=shifted)
-    shifted /= shifted.sum(axis=1, keepdims=True)
-    return Prediction([classes[i] for i in logits.argmax(axis=1).tolist()], shifted.astype(np.float32), logits)
+    logits = scores[:, 0]
+    return Prediction([classes[i] for i in logits.argmax(axis=1).tolist()], scores[:, 1], logits)
 
 
 @dataclass(frozen=True, slots=True)

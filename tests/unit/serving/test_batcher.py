@@ -30,7 +30,7 @@ def run(test, *, max_rows=8, wait_seconds=0.0, model=lambda x: x * 2, threaded=F
 @pytest.mark.parametrize("threaded", [False, True])
 def test_what_arrives_in_one_turn_is_one_batch_and_each_gets_its_own(threaded):
     async def test(batcher):
-        return await asyncio.gather(*(batcher.logits(rows(i, i + 100)) for i in range(3)))
+        return await asyncio.gather(*(batcher.scores(rows(i, i + 100)) for i in range(3)))
 
     answers, sizes = run(test, threaded=threaded)
     assert sizes == [6]
@@ -40,7 +40,7 @@ def test_what_arrives_in_one_turn_is_one_batch_and_each_gets_its_own(threaded):
 @pytest.mark.parametrize("threaded", [False, True])
 def test_a_batch_never_has_more_than_max_rows_and_no_request_is_split(threaded):
     async def test(batcher):
-        return await asyncio.gather(*(batcher.logits(rows(*range(3))) for _ in range(5)))
+        return await asyncio.gather(*(batcher.scores(rows(*range(3))) for _ in range(5)))
 
     answers, sizes = run(test, threaded=threaded)
     assert sizes == [6, 6, 3]
@@ -55,7 +55,7 @@ def test_a_request_larger_than_a_batch_is_run_in_pieces():
         return x
 
     async def test(batcher):
-        return await batcher.logits(rows(*range(20)))
+        return await batcher.scores(rows(*range(20)))
 
     answer, _ = run(test, model=model)
     assert seen == [8, 8, 4]
@@ -68,9 +68,9 @@ def test_while_a_batch_runs_the_next_collects():
         return x
 
     async def test(batcher):
-        first = asyncio.create_task(batcher.logits(rows(1)))
+        first = asyncio.create_task(batcher.scores(rows(1)))
         await asyncio.sleep(0.01)
-        others = [asyncio.create_task(batcher.logits(rows(i))) for i in range(4)]
+        others = [asyncio.create_task(batcher.scores(rows(i))) for i in range(4)]
         await asyncio.gather(first, *others)
 
     _, sizes = run(test, model=model, threaded=True)
@@ -81,13 +81,13 @@ def test_waiting_collects_until_the_time_or_the_rows_are_there():
     async def test(batcher):
         async def later(delay):
             await asyncio.sleep(delay)
-            return await batcher.logits(rows(delay))
+            return await batcher.scores(rows(delay))
 
         start = time.monotonic()
         await asyncio.gather(later(0), later(0.01), later(0.02))
         waited = time.monotonic() - start
         start = time.monotonic()
-        await asyncio.gather(*(batcher.logits(rows(i)) for i in range(8)))
+        await asyncio.gather(*(batcher.scores(rows(i)) for i in range(8)))
         return waited, time.monotonic() - start
 
     (waited, full), sizes = run(test, wait_seconds=0.2)
@@ -104,8 +104,8 @@ def test_a_failing_model_fails_its_batch_only(threaded):
         return x
 
     async def test(batcher):
-        bad = await asyncio.gather(batcher.logits(rows(1)), batcher.logits(rows(-1)), return_exceptions=True)
-        return bad, await batcher.logits(rows(3))
+        bad = await asyncio.gather(batcher.scores(rows(1)), batcher.scores(rows(-1)), return_exceptions=True)
+        return bad, await batcher.scores(rows(3))
 
     (bad, good), _ = run(test, model=model, threaded=threaded)
     assert all(isinstance(b, ValueError) for b in bad)
@@ -114,8 +114,8 @@ def test_a_failing_model_fails_its_batch_only(threaded):
 
 def test_a_caller_that_has_gone_is_not_computed():
     async def test(batcher):
-        gone = asyncio.create_task(batcher.logits(rows(1)))
-        stays = asyncio.create_task(batcher.logits(rows(2)))
+        gone = asyncio.create_task(batcher.scores(rows(1)))
+        stays = asyncio.create_task(batcher.scores(rows(2)))
         await asyncio.sleep(0)
         gone.cancel()
         return await stays
