@@ -23,21 +23,25 @@ QUIET = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.25",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
 }
+ALONE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
+"""No node is taken back on one machine, and the watcher is one more process that imports torch."""
 
 
 @contextmanager
 def ray_session(resources: TrainingResources) -> Iterator[None]:
     """Ray, started or joined, and left again. Raises InvalidInput if this machine is too small for `resources`."""
-    for name, value in QUIET.items():
+    joined = bool(os.environ.get("RAY_ADDRESS"))
+    for name, value in (QUIET if joined else {**QUIET, **ALONE}).items():
         os.environ.setdefault(name, value)
     import ray
 
-    if os.environ.get("RAY_ADDRESS"):
+    if joined:
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
     else:
         _require_fit(resources)
         ray.init(
             address="local",
+            num_cpus=_cpus_here(),
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -45,15 +49,20 @@ def ray_session(resources: TrainingResources) -> Iterator[None]:
         )
     raise_on_signals()  # Ray has just set a handler of its own, which would end the process without a word
     try:
-        if not os.environ.get("RAY_ADDRESS"):
+        if not joined:
             _require_accelerators(resources, ray.cluster_resources())  # type: ignore[no-untyped-call]
         yield
     finally:
         ray.shutdown()
 
 
+def _cpus_here() -> int:
+    """The CPUs that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def _require_fit(resources: TrainingResources) -> None:
-    needed, there = resources.workers * resources.cpus_per_worker, len(os.sched_getaffinity(0))
+    needed, there = resources.workers * resources.cpus_per_worker, _cpus_here()
     if needed > there:
         raise InvalidInput(
             Problem(

@@ -35,7 +35,8 @@ from moorage_training.plan import fingerprint, plan_run
 from moorage_training.prepare import prepare
 from moorage_training.report.clock import timestamp
 
-pytestmark = pytest.mark.local_engine
+# A busy machine starts Ray in a minute; the longest test starts it three times.
+pytestmark = [pytest.mark.local_engine, pytest.mark.timeout(900)]
 
 DEADLINE_SECONDS = 240
 CHEAP_EVALUATION = Evaluation(robustness=RobustnessEvaluation(attacks=["PGD"], radius=0.1, steps=2, restarts=1, max_records=20))
@@ -195,7 +196,7 @@ def test_killed_worker_is_made_up_for_and_ranks_agree_though_draws_are_empty(tmp
 def test_stopped_then_killed_whole_then_resumed_counts_every_step(tmp_path):
     run = Run(
         tmp_path,
-        optimization=Optimization(steps=1200, batch_size=64, optimizer="SGD", learning_rate=0.5),
+        optimization=Optimization(steps=500, batch_size=64, optimizer="SGD", learning_rate=0.5),
         privacy=Privacy(epsilon=3.0, delta=1e-5),
         adversarial=Adversarial(method="PGD", norm="Linf", radius=0.1, steps=20),
     )
@@ -208,7 +209,7 @@ def test_stopped_then_killed_whole_then_resumed_counts_every_step(tmp_path):
     assert "SIGTERM" in errors
     assert len(errors.splitlines()) == 1
     assert run.report.failure.reason == "Unavailable"
-    assert run.report.privacy.mechanism.steps == stopped < 1200
+    assert run.report.privacy.mechanism.steps == stopped < 500
     newest = max((run.folder / "checkpoints").iterdir())
     assert newest.name == f"step-{stopped:09d}.pt", "a stop is checkpointed at the very step"
 
@@ -221,7 +222,7 @@ def test_stopped_then_killed_whole_then_resumed_counts_every_step(tmp_path):
 
     report = run.report
     assert report.phase == "Succeeded"
-    assert run.journalled == report.privacy.mechanism.steps == 1200
+    assert run.journalled == report.privacy.mechanism.steps == 500
     assert report.privacy.epsilon_spent <= 3.0
     assert report.privacy.epsilon_spent >= 0.98 * 3.0
     assert {worker.worker for worker in report.workers} == {f"{attempt}/{rank}" for attempt in (1, 2, 3) for rank in (0, 1)}
