@@ -98,8 +98,10 @@ class Ledger:
             rows = connection.scalars(select(usage_conflicts.c.event).order_by(usage_conflicts.c.sequence)).all()
         return [UsageEvent.model_validate_json(row) for row in rows]
 
-    def events(self, tenant: str | None = None, period: Period | None = None, subject: Subject | None = None) -> Iterator[UsageEvent]:
-        """The events of a tenant, a period and a subject (None: any), ordered by time, source, id: one consistent state.
+    def events(
+        self, tenant: str | None = None, period: Period | None = None, subject: Subject | None = None, kind: str | None = None
+    ) -> Iterator[UsageEvent]:
+        """The events of a tenant, a period, a subject and a kind of subject (None: any), ordered by time, source, id: one state.
 
         Raises Unavailable.
         """
@@ -111,6 +113,8 @@ class Ledger:
             query = query.where(usage_events.c.time_us >= start, usage_events.c.time_us < end)
         if subject is not None:
             query = query.where(*(usage_events.c[name] == value for name, value in subject.model_dump().items()))
+        if kind is not None:
+            query = query.where(usage_events.c.kind == kind)
         with self._database.read() as connection:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 yield _event(row)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 
 from moorage_api.dataset import Dataset
 from moorage_api.errors import Refused
+from moorage_api.price_plan import PricePlan
 from moorage_api.privacy import PrivacyMechanism
 from moorage_api.run_config import JobIdentity
 from moorage_api.run_report import WorkerLifetime
+from moorage_api.tenant import Tenant
 from moorage_billing.compute_usage import training_usage
-from moorage_billing.ledger import ConflictingEvents, Ledger
+from moorage_billing.ledger import Ledger
+from moorage_billing.object_cost import object_cost
 from moorage_billing.privacy_holdings import DatasetKey
 from moorage_billing.privacy_ledger import PrivacyLedger
 from moorage_billing.shipper import drain
 from moorage_cli.clock import timestamp
 from moorage_cli.home import Home
-
-_log = logging.getLogger(__name__)
 
 
 class Accounts:
@@ -58,13 +58,12 @@ class Accounts:
         final = {"finished": True} if ended else {}
         known = [w.model_copy(update={"worker": f"{job.generation}.{round_}/{w.worker}", **final}) for w in workers]
         events = training_usage(job, known, timestamp(now))
-        try:
-            self._usage.append(events)
-        except ConflictingEvents as conflict:
-            for event in conflict.events:
-                _log.error("set aside, not billed: %s", conflict)
-                self._usage.set_aside(event)
-            self._usage.append([e for e in events if e not in conflict.events])
+        self._usage.append_or_set_aside(events)
+
+    def training_cost(self, uid: str, tenant: Tenant, plan: PricePlan) -> str:
+        """What a TrainingJob has cost so far, in the plan's currency."""
+        events = self._usage.events(tenant.metadata.name, kind="TrainingJob")
+        return object_cost(events, plan, tenant, uid)
 
     def drain_outboxes(self) -> int:
         """Ship what every outbox of the home holds; how many events that was."""

@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from moorage_api.dataset import Dataset
+from moorage_api.price_plan import PricePlan
 from moorage_api.run_config import Admission, JobIdentity
 from moorage_api.run_report import RunReport
+from moorage_api.tenant import Tenant
 from moorage_api.training_job import TrainingJob, TrainingJobStatus
 from moorage_cli.clock import moment, timestamp
 from moorage_cli.durable_file import private_folder, write_durably
@@ -181,6 +183,10 @@ class JobRunner:
         report = read_report(self.folder)
         if report is not None and report.workers:
             self.accounts.meter_training(self.identity, self._book().round, report.workers, now, ended=ended)
+            tenant = self.store.get(Tenant, None, self.tenant)
+            plan = self.store.get(PricePlan, None, tenant.spec.plan)
+            cost = self.accounts.training_cost(self.identity.uid, tenant, plan)
+            self.job = self.store.set_status(self.job, self._status.model_copy(update={"cost": cost}))
 
     def _holder(self, book: RunBook) -> str:
         return holder_of(self.identity.uid, self.identity.generation, book.round)
