@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moorage_api.errors import Problem, Unavailable
-from moorage_serving.host.engine_environment import engine_environment, write_launcher
+from moorage_serving.host import reaper
+from moorage_serving.host.engine_environment import engine_environment, metrics_folder, write_launcher
+from moorage_serving.replica import METRICS_FOLDER_VARIABLE
 
 OBJECT_STORE_BYTES = 128 * 2**20
 """Requests and answers never pass through Ray's object store."""
@@ -43,10 +46,11 @@ class Engine:
         """Start both. Raises Unavailable if the address is taken."""
         _check_free(host, port)
         self._folder = Path(tempfile.mkdtemp(prefix="moorage-"))
+        self._reaper = _start_reaper(self._folder)
         try:
             self._start(host, port)
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._reap()
             raise
 
     def _start(self, host: str, port: int) -> None:
@@ -86,7 +90,17 @@ class Engine:
         import ray
 
         ray.shutdown()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._reap()
+
+    def _reap(self) -> None:
+        """Tell the reaper that this is the end, and wait until nothing is left."""
+        self._reaper.communicate()
+
+
+def _start_reaper(folder: Path) -> subprocess.Popen[bytes]:
+    mark = f"{METRICS_FOLDER_VARIABLE}={metrics_folder(folder)}"
+    command = [sys.executable, "-I", "-S", reaper.__file__, mark, str(folder)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 (our own script)
 
 
 def _controller_client() -> Any:

@@ -9,8 +9,6 @@ from pathlib import Path
 from moorage_serving.host import haproxy_launcher
 from moorage_serving.replica import METRICS_FOLDER_VARIABLE
 
-ORPHANED_AGENTS_SECONDS = 5
-"""How long Ray's agents look for a controller that was killed before they end, too; Ray's own is 60."""
 DRAIN_SECONDS = 1.0
 """How long a replica that is to go stays reachable, so that HAProxy stops sending to it before it stops listening; Ray's own is 30."""
 
@@ -37,10 +35,14 @@ def engine_environment(folder: Path, free_ports: tuple[int, int]) -> dict[str, s
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "30",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(DRAIN_SECONDS),
-        "RAY_gcs_rpc_server_reconnect_timeout_s": str(ORPHANED_AGENTS_SECONDS),
         "RAY_USAGE_STATS_ENABLED": "0",
-        METRICS_FOLDER_VARIABLE: str(folder / "metrics"),
+        METRICS_FOLDER_VARIABLE: metrics_folder(folder),
     }
+
+
+def metrics_folder(folder: Path) -> str:
+    """Where the replicas' metrics lie; as a variable's value, also the mark of every process that belongs to this host."""
+    return str(folder / "metrics")
 
 
 def write_launcher(folder: Path, binary: Path) -> None:
