@@ -20,7 +20,7 @@ from moorage_training.prepare import Prepared, prepare
 from moorage_training.privacy.accounting import accountant_of, precision_for, spend_of
 from moorage_training.privacy.journal import JournalHeader, read_journal, require_same_run
 from moorage_training.ray_session import ray_session
-from moorage_training.report.reporter import Reporter
+from moorage_training.report.reporter import RESERVE, Reporter
 from moorage_training.report.watch import Watch
 from moorage_training.trained import HistoryPoint, TrainedModel
 
@@ -44,6 +44,7 @@ def execute(config: RunConfig, reporter: Reporter) -> None:
         model=ModelReference(uri=str(location), digest=digest),
     )
     shutil.rmtree(Path(config.folder) / "ray", ignore_errors=True)
+    (Path(config.folder) / RESERVE).unlink(missing_ok=True)
 
 
 def train(config: RunConfig, reporter: Reporter) -> tuple[TrainedModel, Prepared]:

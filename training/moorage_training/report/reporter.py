@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from pathlib import Path
@@ -16,6 +17,9 @@ from moorage_training.report.heartbeat import Heartbeat
 
 REPORT = "report.json"
 LEAST_SECONDS = 0.25
+RESERVE = "report.reserve"
+RESERVE_BYTES = 64 * 1024
+"""Room that is given up for the last report, so that a full disk can still be told of."""
 
 
 def read_report(run_folder: Path) -> RunReport | None:
@@ -30,7 +34,8 @@ class Reporter:
     """Holds the report and writes it at most four times a second, at changes of the phase always."""
 
     def __init__(self, run_folder: Path, earlier: RunReport | None) -> None:
-        self._path = run_folder / REPORT
+        self._path, self._reserve = run_folder / REPORT, run_folder / RESERVE
+        self._make_reserve()
         self.report = RunReport(phase="Starting", updated_at=timestamp())
         if earlier is not None:
             # What was planned, spent and held stays known while the run starts anew.
@@ -53,11 +58,17 @@ class Reporter:
     def _write(self) -> None:
         self.report = self.report.model_copy(update={"updated_at": timestamp()})
         data = self.report.model_dump_json(by_alias=True, exclude_none=True, indent=1).encode()
+        if self.report.phase == "Failed":
+            self._reserve.unlink(missing_ok=True)
         try:
             replace_file(self._path, lambda file: file.write(data), durable=False)
         except OSError as error:
             logging.getLogger(__name__).error("cannot write %s: %s", self._path, error)
         self._written_at = time.monotonic()
+
+    def _make_reserve(self) -> None:
+        with contextlib.suppress(OSError):
+            replace_file(self._reserve, lambda file: file.write(bytes(RESERVE_BYTES)), durable=False)
 
 
 def ended(workers: list[WorkerLifetime]) -> list[WorkerLifetime]:
