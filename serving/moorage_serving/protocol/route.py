@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from urllib.parse import unquote
 
 
@@ -50,6 +51,7 @@ _MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?(?:/(ready|infer))
 _BY_SUFFIX = {None: Endpoint.MODEL, "ready": Endpoint.MODEL_READY, "infer": Endpoint.INFER}
 
 
+@lru_cache(maxsize=256)
 def route_of(path: str) -> Route | None:
     """The endpoint of `path` below the service's prefix; None if there is none."""
     fixed = _FIXED.get(path)
