@@ -16,6 +16,7 @@ from moorage_api.data_source import Split
 from moorage_api.errors import InvalidInput, Unavailable
 from moorage_api.privacy import PrivacyMechanism
 from moorage_training.adversarial import pgd
+from moorage_training.adversarial.draws import RecordDraws
 from moorage_training.loop.record_loss import record_loss
 from moorage_training.loop.shuffling import ShuffledBatches
 from moorage_training.privacy.accounting import accountant_of
@@ -107,8 +108,7 @@ def test_an_attack_stays_in_its_ball_and_bounds_and_off_the_categories(seed, nor
         upper=torch.ones(5) if bounded else None,
         attackable=mask,
         loss=record_loss(),
-        generator=generator,
-        random_start=random_start,
+        start=RecordDraws(seed, 0, np.arange(4)) if random_start else None,
     )
     moved = attacked - x
     sizes = moved.abs().amax(1) if norm == "Linf" else moved.norm(dim=1)

@@ -12,6 +12,7 @@ from moorage_api.data_source import Columns, FeatureColumn
 from moorage_api.errors import InvalidInput
 from moorage_api.task import Task
 from moorage_training.adversarial import fgsm, pgd
+from moorage_training.adversarial.draws import RecordDraws, SequenceDraws
 from moorage_training.loop.record_loss import balanced_class_weights, record_loss
 from moorage_training.networks import build_network
 from moorage_training.preprocessing import fit_preprocessing
@@ -95,7 +96,7 @@ SPACE = {"lower": None, "upper": None, "attackable": None, "loss": record_loss()
 def test_attacks_on_a_linear_model_find_the_worst_point():
     """There it is known: radius x sign of the weights, or along the weights, against the label."""
     network, x, y = binary([3.0, -4.0]), torch.zeros(2, 2), torch.tensor([1, 0])
-    settings = {"radius": 0.5, "steps": 20, "step_size": 0.1, "random_start": True, "generator": torch.Generator().manual_seed(0)}
+    settings = {"radius": 0.5, "steps": 20, "step_size": 0.1, "start": SequenceDraws(0, torch.device("cpu"))}
     linf = pgd(network, x, y, norm="Linf", **settings, **SPACE)
     torch.testing.assert_close(linf, torch.tensor([[-0.5, 0.5], [0.5, -0.5]]))
     l2 = pgd(network, x, y, norm="L2", **settings, **SPACE)
@@ -107,7 +108,7 @@ def test_attacks_on_a_linear_model_find_the_worst_point():
 def test_bounds_and_categories_hold():
     network, x, y = binary([3.0, -4.0, 5.0]), torch.tensor([[0.2, 0.9, 1.0]]), torch.tensor([1])
     space = {**SPACE, "lower": torch.zeros(3), "upper": torch.ones(3), "attackable": torch.tensor([1.0, 1.0, 0.0])}
-    attacked = pgd(network, x, y, norm="Linf", radius=0.5, steps=10, step_size=0.2, random_start=False, generator=None, **space)
+    attacked = pgd(network, x, y, norm="Linf", radius=0.5, steps=10, step_size=0.2, start=None, **space)
     torch.testing.assert_close(attacked, torch.tensor([[0.0, 1.0, 1.0]]))
 
 
@@ -115,9 +116,9 @@ def test_a_records_attack_does_not_depend_on_other_records():
     signature = Signature(input="image", shape=[1, 8, 8], classes=["a", "b"])
     network = build_network(Task(type="ImageClassification", model="ResNet50"), signature, (1, 8, 8), private=False)
     x, y = torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 0])
-    settings = {"norm": "Linf", "radius": 0.1, "steps": 2, "step_size": 0.05, "random_start": False, "generator": None}
-    together = pgd(network, x, y, **settings, **SPACE)
-    alone = pgd(network, x[:1], y[:1], **settings, **SPACE)
+    settings = {"norm": "Linf", "radius": 0.1, "steps": 2, "step_size": 0.05}
+    together = pgd(network, x, y, start=RecordDraws(0, 5, np.array([7, 8, 9])), **settings, **SPACE)
+    alone = pgd(network, x[:1], y[:1], start=RecordDraws(0, 5, np.array([7])), **settings, **SPACE)
     assert (together[:1] - alone).abs().max() < 1e-5 or ((together[:1] - alone).abs() > 1e-5).float().mean() < 0.02
     assert network.training
 

@@ -9,16 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from moorage_api.data_source import Augmentation
 from moorage_api.privacy import Privacy, PrivacyMechanism
 from moorage_api.robustness import Adversarial
 from moorage_api.run_report import Plan
 from moorage_api.task import Optimization, Task
+from moorage_training.adversarial.draws import RecordDraws
 from moorage_training.adversarial.training_attack import craft
 from moorage_training.loop.batch_losses import BatchLosses
 from moorage_training.loop.contribution import Contribution
 from moorage_training.loop.exchange import Exchange
 from moorage_training.loop.record_loss import record_loss
-from moorage_training.loop.seeds import seeded_generator
 from moorage_training.loop.training import Training
 from moorage_training.networks import build_network
 from moorage_training.preprocessing import fit_preprocessing
@@ -28,7 +29,12 @@ from moorage_training.records import load_records
 
 CPU = torch.device("cpu")
 CLIP = 0.7
+AUGMENTATION = Augmentation(shear_degrees=10, zoom=0.1, horizontal_flip=True)
 ATTACK = Adversarial(method="PGD", norm="Linf", radius=0.1, steps=3, weight=0.6)
+
+
+def draws(y: Tensor) -> RecordDraws:
+    return RecordDraws(0, 0, np.arange(len(y)))
 
 
 def case(make_config, model: str):
@@ -67,7 +73,7 @@ def parts_of(network, preprocessing, raw, y, adversarial):
     clean = preprocessing(raw)
     if adversarial is None:
         return [(1.0, clean)]
-    attacked = craft(copy.deepcopy(network), clean, y, adversarial, preprocessing, record_loss(), seeded_generator(0, 0, 0, CPU))
+    attacked = craft(copy.deepcopy(network), clean, y, adversarial, preprocessing, record_loss(), draws(y))
     assert (attacked - clean).abs().max() > 0.05
     return [(adversarial.weight, attacked), (1 - adversarial.weight, clean)]
 
@@ -81,8 +87,8 @@ def test_gradients_of_records_and_their_clipped_sum_equal_the_oracles(make_confi
     gradients = RecordGradients(network, CLIP)
     losses = BatchLosses(gradients.module, preprocessing, record_loss(), adversarial=adversarial, augmentation=None, mixed_precision=False)
 
-    actual, _ = gradients.per_record(losses.parts(raw, y, seeded_generator(0, 0, 0, CPU)))
-    total, _ = gradients.clipped_sum(losses.parts(raw, y, seeded_generator(0, 0, 0, CPU)))
+    actual, _ = gradients.per_record(losses.parts(raw, y, draws(y)))
+    total, _ = gradients.clipped_sum(losses.parts(raw, y, draws(y)))
 
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(total, clipped, rtol=1e-4, atol=1e-5)
@@ -90,18 +96,32 @@ def test_gradients_of_records_and_their_clipped_sum_equal_the_oracles(make_confi
 
 
 def test_one_record_moves_the_clipped_sum_by_at_most_the_norm(make_config):
-    network, preprocessing, raw, y = case(make_config, "MLP")
+    """Also with an attack from random starts and augmentation: what is drawn for a record is its own, whoever else is there."""
+    network, preprocessing, raw, y = case(make_config, "CNN")
     gradients = RecordGradients(network, CLIP)
-    losses = BatchLosses(gradients.module, preprocessing, record_loss(), adversarial=ATTACK, augmentation=None, mixed_precision=False)
-    # The attack's start is drawn in the order of records, so the last one is left out: the others keep their draws... and
-    # a start from the record itself keeps them whatever the order.
-    fixed = ATTACK.model_copy(update={"method": "FGSM", "steps": None})
-    losses = BatchLosses(gradients.module, preprocessing, record_loss(), adversarial=fixed, augmentation=None, mixed_precision=False)
-    whole, _ = gradients.clipped_sum(losses.parts(raw, y, seeded_generator(0, 0, 0, CPU)))
+    losses = BatchLosses(
+        gradients.module, preprocessing, record_loss(), adversarial=ATTACK, augmentation=AUGMENTATION, mixed_precision=False
+    )
+    whole, _ = gradients.clipped_sum(losses.parts(raw, y, draws(y)))
     for left_out in range(len(y)):
         keep = [i for i in range(len(y)) if i != left_out]
-        without, _ = gradients.clipped_sum(losses.parts(raw[keep], y[keep], seeded_generator(0, 0, 0, CPU)))
+        without, _ = gradients.clipped_sum(losses.parts(raw[keep], y[keep], RecordDraws(0, 0, np.array(keep))))
         assert (whole - without).norm() <= CLIP * (1 + 1e-4)
+
+
+def test_a_record_whose_gradient_is_not_finite_adds_nothing(make_config):
+    network, preprocessing, raw, y = case(make_config, "Linear")
+    gradients = RecordGradients(network, CLIP)
+
+    def losses(poison: float):
+        x = preprocessing(raw)
+        weight = torch.ones(len(y)).index_fill(0, torch.tensor([4]), poison)
+        return [(1.0, lambda: record_loss()(gradients.module(x), y) * weight)]
+
+    total, loss = gradients.clipped_sum(losses(float("inf")))
+    without, loss_without = gradients.clipped_sum(losses(0.0))
+    torch.testing.assert_close(total, without)
+    torch.testing.assert_close(loss, loss_without)
 
 
 class OneGradient:
@@ -151,7 +171,7 @@ def test_the_attack_leaves_no_gradients_modes_or_hooks_changed(make_config):
     network, preprocessing, raw, y = case(make_config, "CNN")
     gradients = RecordGradients(network, CLIP)
     gradients.module.train()
-    craft(gradients.module, preprocessing(raw), y, ATTACK, preprocessing, record_loss(), seeded_generator(0, 0, 0, CPU))
+    craft(gradients.module, preprocessing(raw), y, ATTACK, preprocessing, record_loss(), draws(y))
     assert gradients.module.training
     assert gradients.module.hooks_enabled
     for parameter in network.parameters():

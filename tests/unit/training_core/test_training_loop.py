@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from moorage_api.privacy import Privacy
 from moorage_api.robustness import Adversarial
 from moorage_api.run_config import ResolvedDataset
 from moorage_api.task import EarlyStopping, Optimization, Schedule, Task
+from moorage_training.adversarial.draws import RecordDraws
 from moorage_training.checkpoint import latest_checkpoint
 from moorage_training.loop.augmentation import augment
 from moorage_training.loop.exchange import Exchange
@@ -214,12 +216,12 @@ def test_batches_of_an_epoch_hold_every_record_once():
 
 def test_augmentation_is_drawn_for_each_record_and_mirrors():
     images = torch.arange(64.0).view(1, 1, 8, 8).repeat(200, 1, 1, 1)
-    same = augment(images, Augmentation(), torch.Generator().manual_seed(0))
+    same = augment(images, Augmentation(), RecordDraws(0, 0, np.arange(len(images))))
     torch.testing.assert_close(same, images, atol=1e-3, rtol=0)
-    flipped = augment(images, Augmentation(horizontal_flip=True), torch.Generator().manual_seed(0))
+    flipped = augment(images, Augmentation(horizontal_flip=True), RecordDraws(0, 0, np.arange(len(images))))
     mirrored = (flipped - images.flip(3)).abs().amax(dim=(1, 2, 3)) < 1e-2
     kept = (flipped - images).abs().amax(dim=(1, 2, 3)) < 1e-2
     assert (mirrored ^ kept).all()
     assert 60 < int(mirrored.sum()) < 140
-    changed = augment(images, Augmentation(shear_degrees=20, zoom=0.2), torch.Generator().manual_seed(0))
+    changed = augment(images, Augmentation(shear_degrees=20, zoom=0.2), RecordDraws(0, 0, np.arange(len(images))))
     assert len({tuple(image.flatten().tolist()) for image in changed}) == 200

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from moorage_api.robustness import Norm
+from moorage_training.adversarial.draws import Draws
 
 
 def ascent(gradient: Tensor, norm: Norm) -> Tensor:
@@ -22,12 +23,12 @@ def project(delta: Tensor, norm: Norm, radius: float) -> Tensor:
     return delta * (radius / _lengths(delta).clamp_min(1e-12)).clamp(max=1.0)
 
 
-def draw(like: Tensor, norm: Norm, radius: float, generator: torch.Generator | None) -> Tensor:
+def draw(like: Tensor, norm: Norm, radius: float, draws: Draws) -> Tensor:
     """A uniform point of each record's ball."""
     if norm == "Linf":
-        return (torch.rand(like.shape, generator=generator, device=like.device, dtype=like.dtype) * 2 - 1) * radius
-    direction = torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
-    share = torch.rand((len(like), *[1] * (like.dim() - 1)), generator=generator, device=like.device, dtype=like.dtype)
+        return (draws.uniform(like) * 2 - 1) * radius
+    direction = draws.normal(like)
+    share = draws.uniform(like.new_empty((len(like), *[1] * (like.dim() - 1))))
     return direction / _lengths(direction).clamp_min(1e-12) * radius * share ** (1 / max(1, like[0].numel()))
 
 

@@ -34,6 +34,5 @@ def fgsm(
         upper=upper,
         attackable=attackable,
         loss=loss,
-        generator=None,
-        random_start=False,
+        start=None,
     )

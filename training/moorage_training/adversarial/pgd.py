@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from moorage_api.robustness import Norm
 from moorage_training.adversarial.ball import ascent, draw, project
+from moorage_training.adversarial.draws import Draws
 from moorage_training.adversarial.undisturbed import undisturbed
 from moorage_training.loss_parts import RecordLoss
 
@@ -24,12 +25,11 @@ def pgd(
     upper: Tensor | None,
     attackable: Tensor | None,
     loss: RecordLoss,
-    generator: torch.Generator | None,
-    random_start: bool,
+    start: Draws | None,
 ) -> Tensor:
     """Scaled records x [N, ...] -> their adversarial versions, detached, within `radius` of x in `norm` and within the bounds.
 
-    Each record's version depends on that record, the weights and its share of `generator`'s draw, never on other records:
+    Each record's version depends on that record, the weights and its share of `start`'s draws (None: start at x), never on other records:
     losses are summed, and eval mode leaves no layer that mixes records. The last iterate is returned.
     """
     x = x.detach()
@@ -42,7 +42,7 @@ def pgd(
             candidate = torch.maximum(candidate, lower)
         return candidate if upper is None else torch.minimum(candidate, upper)
 
-    delta = draw(x, norm, radius, generator) * mask if random_start else torch.zeros_like(x)
+    delta = draw(x, norm, radius, start) * mask if start is not None else torch.zeros_like(x)
     with undisturbed(network):
         for _ in range(steps):
             candidate = within(x + delta).requires_grad_(True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from moorage_api.robustness import Adversarial
+from moorage_training.adversarial.draws import Draws
 from moorage_training.adversarial.fgsm import fgsm
 from moorage_training.adversarial.pgd import pgd
 from moorage_training.loss_parts import RecordLoss
@@ -16,9 +16,7 @@ DEFAULT_REACH = 2.5
 """Steps times step size over radius, as Madry et al. chose it: far enough to reach any point of the ball and correct itself."""
 
 
-def craft(
-    network: nn.Module, x: Tensor, y: Tensor, settings: Adversarial, space: Preprocessing, loss: RecordLoss, generator: torch.Generator
-) -> Tensor:
+def craft(network: nn.Module, x: Tensor, y: Tensor, settings: Adversarial, space: Preprocessing, loss: RecordLoss, draws: Draws) -> Tensor:
     """Scaled records -> their adversarial versions at the network's current weights."""
     if settings.method == "FGSM":
         return fgsm(
@@ -45,6 +43,5 @@ def craft(
         upper=space.upper,
         attackable=space.attackable,
         loss=loss,
-        generator=generator,
-        random_start=True,
+        start=draws,
     )

@@ -9,16 +9,17 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from moorage_api.data_source import Augmentation
+from moorage_training.adversarial.draws import Draws
 
 
-def augment(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+def augment(images: Tensor, settings: Augmentation, draws: Draws) -> Tensor:
     """[N, C, H, W] -> the same, sheared, zoomed and mirrored about the centre; what lies outside repeats the border."""
     count = len(images)
     if count == 0:
         return images
 
     def uniform() -> Tensor:
-        return torch.rand(count, generator=generator, device=images.device) * 2 - 1
+        return draws.uniform(images.new_empty(count, 1))[:, 0] * 2 - 1
 
     shear = torch.tan(uniform() * math.radians(settings.shear_degrees))
     zoom = 1 + uniform() * settings.zoom

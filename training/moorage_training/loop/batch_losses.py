@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from moorage_api.data_source import Augmentation
 from moorage_api.robustness import Adversarial
+from moorage_training.adversarial.draws import Draws
 from moorage_training.adversarial.training_attack import craft
 from moorage_training.loop.augmentation import augment
 from moorage_training.loss_parts import RecordLoss, WeightedLosses
@@ -31,16 +32,16 @@ class BatchLosses:
         self._network, self._preprocessing, self._loss = network, preprocessing, loss
         self._adversarial, self._augmentation, self._mixed = adversarial, augmentation, mixed_precision
 
-    def parts(self, raw: Tensor, y: Tensor, generator: torch.Generator) -> WeightedLosses:
+    def parts(self, raw: Tensor, y: Tensor, draws: Draws) -> WeightedLosses:
         """Crafts the adversarial versions now, at the current weights; the network runs when a part is called."""
         if self._augmentation is not None:
-            raw = augment(raw, self._augmentation, generator)
+            raw = augment(raw, self._augmentation, draws)
         with torch.no_grad():
             clean = self._preprocessing(raw)
         if self._adversarial is None:
             return [(1.0, lambda: self._run(clean, y))]
         with self._precision():
-            attacked = craft(self._network, clean, y, self._adversarial, self._preprocessing, self._loss, generator)
+            attacked = craft(self._network, clean, y, self._adversarial, self._preprocessing, self._loss, draws)
         weight = self._adversarial.weight
         parts: WeightedLosses = [(weight, lambda: self._run(attacked, y))]
         if weight < 1:

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from moorage_training.adversarial.draws import RecordDraws
 from moorage_training.loop.batch_losses import BatchLosses
-from moorage_training.loop.seeds import seeded_generator
 from moorage_training.loop.shuffling import ShuffledBatches
 from moorage_training.privacy.record_gradients import RecordGradients
 from moorage_training.privacy.sampling import PoissonSampler
@@ -45,13 +45,12 @@ class OwnRecords:
     portion: int
     device: torch.device
 
-    def portions(self, drawn: NDArray[np.int64], step: int) -> Iterator[tuple[Tensor, Tensor, torch.Generator]]:
-        """The drawn records as (raw x, y, generator), at most `portion` at once, all of about one size."""
-        generator = seeded_generator(self.seed, step, self.rank, self.device)
+    def portions(self, drawn: NDArray[np.int64], step: int) -> Iterator[tuple[Tensor, Tensor, RecordDraws]]:
+        """The drawn records as (raw x, y, their random numbers), at most `portion` at once, all of about one size."""
         for indices in np.array_split(drawn, math.ceil(len(drawn) / self.portion)) if len(drawn) else []:
             x = torch.from_numpy(self.records.x[indices]).to(self.device)
             y = torch.from_numpy(self.records.y[indices]).to(self.device)
-            yield x, y, generator
+            yield x, y, RecordDraws(self.seed, step, indices)
 
 
 class PrivateContributor:
@@ -63,8 +62,8 @@ class PrivateContributor:
     def contribute(self, step: int) -> Contribution:
         gradient = torch.zeros(self._gradients.size, device=self._own.device)
         loss, drawn = 0.0, self._sampler.draw()
-        for x, y, generator in self._own.portions(drawn, step):
-            part, part_loss = self._gradients.clipped_sum(self._losses.parts(x, y, generator))
+        for x, y, draws in self._own.portions(drawn, step):
+            part, part_loss = self._gradients.clipped_sum(self._losses.parts(x, y, draws))
             gradient += part
             loss += float(part_loss)
         return Contribution(gradient, loss, len(drawn))
@@ -84,8 +83,8 @@ class PlainContributor:
             parameter.grad = None
         self._network.train()
         loss = 0.0
-        for x, y, generator in self._own.portions(share, step):
-            parts = self._losses.parts(x, y, generator)
+        for x, y, draws in self._own.portions(share, step):
+            parts = self._losses.parts(x, y, draws)
             total = torch.stack([weight * run().sum() for weight, run in parts]).sum()
             total.backward()  # type: ignore[no-untyped-call]
             loss += float(total.detach())

@@ -36,10 +36,13 @@ class RecordGradients:
         return torch.stack(gradients).sum(0) if len(parts) > 1 else gradients[0], torch.stack(values).sum(0)
 
     def clipped_sum(self, losses: WeightedLosses) -> tuple[Tensor, Tensor]:
-        """(sum of the clipped gradients [size], sum of the losses)."""
+        """(sum of the clipped gradients [size], sum of the losses); a record without a finite gradient adds nothing."""
         gradients, loss = self.per_record(losses)
-        factors = (self._max_norm / gradients.norm(dim=1).clamp_min(1e-12)).clamp(max=1.0)
-        return factors @ gradients, loss.sum()
+        norms = gradients.norm(dim=1)
+        # One infinite or undefined gradient would pass through the clipping and end, or betray, the whole sum.
+        sound = norms.isfinite()
+        factors = (self._max_norm / norms.clamp_min(1e-12)).clamp(max=1.0)
+        return factors[sound] @ gradients[sound], loss[sound].sum()
 
     def _part(self, weight: float, run: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
         self._clear()

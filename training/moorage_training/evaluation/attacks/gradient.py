@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from moorage_api.robustness import RobustnessEvaluation
+from moorage_training.adversarial.draws import SequenceDraws
 from moorage_training.adversarial.pgd import pgd
 from moorage_training.adversarial.training_attack import DEFAULT_REACH
 from moorage_training.evaluation.attacks.attack import FloatArray, IntArray, Perturb, ScaledSpace
@@ -33,7 +34,7 @@ def gradient_attack(
     network = network.to(device)
     lower, upper = torch.from_numpy(space.lower).to(device), torch.from_numpy(space.upper).to(device)
     attackable = torch.from_numpy(space.attackable).to(device, torch.float32)
-    generator = torch.Generator(device).manual_seed(seed)
+    draws = SequenceDraws(seed, device) if random_start else None
 
     def perturb(x: FloatArray, y: IntArray, radius: float) -> FloatArray:
         adversarial = pgd(
@@ -48,8 +49,7 @@ def gradient_attack(
             upper=upper,
             attackable=attackable,
             loss=loss,
-            generator=generator,
-            random_start=random_start,
+            start=draws,
         )
         found: FloatArray = adversarial.cpu().numpy()
         return found
