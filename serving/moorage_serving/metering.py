@@ -7,7 +7,6 @@ import time
 from functools import lru_cache
 
 from moorage_api.errors import MoorageError, Unavailable
-from moorage_api.price_plan import MeterName
 from moorage_api.usage import MICRO, Subject, UsageEvent
 from moorage_billing.outbox import Outbox
 from moorage_serving.refusal import Refusal
@@ -38,7 +37,7 @@ class Meter:
 
 
 def request_event(source: str, sequence: int, tenant: str, subject: Subject, code: int, rows: int, now: float) -> UsageEvent:
-    """The event of one answer; pure. Only a 2xx answer carries quantities. now: Unix seconds."""
+    """The event of one answer; pure. Only a 2xx answer that predicted `rows` > 0 carries quantities. now: Unix seconds."""
     return UsageEvent.model_construct(  # every part was checked where it came in; validating again would cost more than the inference
         source=source,
         id=str(sequence),
@@ -46,12 +45,8 @@ def request_event(source: str, sequence: int, tenant: str, subject: Subject, cod
         subject=subject,
         time=_rfc3339(now),
         code=code,
-        quantities=_quantities(rows) if 200 <= code < 300 else {},
+        quantities={"Requests": MICRO, "RowsPredicted": rows * MICRO} if rows and 200 <= code < 300 else {},
     )
-
-
-def _quantities(rows: int) -> dict[MeterName, int]:
-    return {"Requests": MICRO, "RowsPredicted": rows * MICRO} if rows else {"Requests": MICRO}
 
 
 def _rfc3339(now: float) -> str:

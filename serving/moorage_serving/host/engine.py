@@ -7,36 +7,17 @@ import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moorage_api.errors import Problem, Unavailable
 from moorage_serving.host import reaper
+from moorage_serving.host.application_seen import ApplicationSeen, application_of
 from moorage_serving.host.engine_environment import engine_environment, metrics_folder, write_launcher
 from moorage_serving.replica import METRICS_FOLDER_VARIABLE
 
 OBJECT_STORE_BYTES = 128 * 2**20
 """Requests and answers never pass through Ray's object store."""
-
-
-@dataclass(frozen=True)
-class ReplicaSeen:
-    """One replica as Ray Serve's controller knows it. started: Unix seconds."""
-
-    replica: str
-    pid: int | None
-    started: float
-    running: bool
-
-
-@dataclass(frozen=True)
-class ApplicationSeen:
-    """One application as Ray Serve's controller knows it."""
-
-    status: str
-    message: str
-    replicas: list[ReplicaSeen]
 
 
 class Engine:
@@ -83,7 +64,7 @@ class Engine:
     def applications(self) -> dict[str, ApplicationSeen]:
         """What is deployed now, by name."""
         details = _controller_client().get_serve_details()
-        return {name: _application(found) for name, found in details["applications"].items()}
+        return {name: application_of(found) for name, found in details["applications"].items()}
 
     def stop(self) -> None:
         """Stop everything at once; applications were removed before."""
@@ -108,16 +89,6 @@ def _controller_client() -> Any:
     from ray.serve.context import _get_global_client
 
     return _get_global_client()
-
-
-def _application(found: dict[str, Any]) -> ApplicationSeen:
-    replicas = [
-        ReplicaSeen(r["replica_id"], r.get("pid"), float(r["start_time_s"]), r["state"] == "RUNNING")
-        for deployment in found["deployments"].values()
-        for r in deployment["replicas"]
-    ]
-    messages = [found.get("message") or "", *(d.get("message") or "" for d in found["deployments"].values())]
-    return ApplicationSeen(str(found["status"]), " ".join(m for m in messages if m), replicas)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -10,7 +10,7 @@ from moorage_api.artifact import read_artifact
 from moorage_api.errors import MoorageError
 from moorage_api.service_config import ServiceConfig, ServiceState
 from moorage_billing.shipper import Shipper, drain
-from moorage_serving.host.engine import ApplicationSeen
+from moorage_serving.host.application_seen import ApplicationSeen, why_no_replica_runs
 from moorage_serving.host.replica_time import ReplicaTime
 
 _PROBE_SECONDS = 2.0
@@ -40,7 +40,7 @@ class HostedService:
             return self._state(False, "not deployed yet", 0)
         if running == 0:
             self._answers = False
-            return self._state(False, f"{seen.status.lower()}: {seen.message}".removesuffix(": "), 0)
+            return self._state(False, why_no_replica_runs(seen), 0)
         self._answers = self._answers or _answers(self.url)
         return self._state(self._answers, self._warning() if self._answers else "starting to answer", running)
 

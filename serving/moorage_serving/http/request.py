@@ -10,7 +10,8 @@ from moorage_serving.refusal import Refusal
 MAX_BODY_BYTES = 8 * 1024 * 1024
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 _TENSORS_FOLLOW = b"inference-header-content-length"
-_CONTENT_TYPES = frozenset({b"application/json", b"application/octet-stream", b"application/vnd.api+json", b""})
+_FORM = b"application/x-www-form-urlencoded"  # what curl -d says of any body, JSON too
+_CONTENT_TYPES = frozenset({b"application/json", b"application/octet-stream", b"application/vnd.api+json", _FORM, b""})
 _WANTED = frozenset({b"authorization", b"x-api-key", b"content-type", b"content-length", b"content-encoding", _TENSORS_FOLLOW})
 
 

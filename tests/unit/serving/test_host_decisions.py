@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from ray.serve.schema import ApplicationStatus
 from serving_scenario import service_config, write_artifact
 
 from moorage_api.errors import InvalidInput
@@ -10,6 +11,7 @@ from moorage_api.model_service import Batching, Replicas, ServiceResources
 from moorage_api.service_config import ServingConfig
 from moorage_billing.ledger import Ledger
 from moorage_serving.deployment_options import deployment_options
+from moorage_serving.host.application_seen import SENTENCES, application_of, why_no_replica_runs
 from moorage_serving.host.document import Document
 from moorage_serving.host.engine_environment import engine_environment
 from moorage_serving.host.haproxy_launcher import on_loopback
@@ -167,3 +169,12 @@ def test_batching_reaches_the_replica(serving):
         assert 'moorage_batch_rows_sum{model="iris"} 5.0' in page
 
     serving(check, batching=Batching(max_rows=2, wait_milliseconds=1.0))
+
+
+def test_a_status_is_a_sentence_with_the_cause_that_ray_names():
+    assert set(SENTENCES) == {status.value for status in ApplicationStatus}
+    plain = {"status": ApplicationStatus.DEPLOYING, "message": "", "deployments": {}}
+    assert why_no_replica_runs(application_of(plain)) == "the replicas are starting"
+    error = "The deployment failed.\n\x1b[36mray::ServeReplica\x1b[0m\n  File 'a.py', line 1\nInvalidInput: model.onnx: was altered\n"
+    failed = {"status": "DEPLOY_FAILED", "message": "", "deployments": {"Model": {"message": error, "replicas": []}}}
+    assert why_no_replica_runs(application_of(failed)) == "the replicas cannot start: InvalidInput: model.onnx: was altered"

@@ -177,7 +177,7 @@ def test_model_metadata_tells_names_shapes_and_classes(serving):
         assert [o["name"] for o in metadata["outputs"]] == ["label", "probabilities", "logits"]
         assert metadata["parameters"]["classes"] == IRIS.classes
 
-    assert [e.code for e in serving(check)] == [200]
+    assert [(e.code, e.quantities) for e in serving(check)] == [(200, {})], "only predictions cost"
 
 
 def test_who_is_let_in(serving):
@@ -209,6 +209,15 @@ def test_who_is_let_in(serving):
     events = serving(check)
     assert [(e.tenant, e.code) for e in events] == [("other", 403)] + [("acme", c) for c in (200, 200, 404, 405, 404, 415, 415)]
     assert len({e.id for e in events}) == len(events)
+
+
+@pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "application/json; charset=utf-8", "APPLICATION/JSON", ""])
+def test_json_may_come_under_the_type_that_curl_gives_it(serving, media):
+    async def check(s):
+        assert (await s.infer(ONE, headers={"Content-Type": media})).status_code == 200
+        assert (await s.infer({}, headers={"Content-Type": media})).status_code == 400
+
+    serving(check)
 
 
 def test_beyond_the_limit_is_429_with_retry_after_and_metered_without_quantities(serving):
