@@ -60,6 +60,9 @@ def _problem(detail: Mapping[str, Any], where: str) -> Problem:
         return Problem("required field is missing", where, field)
     if kind == "literal_error":
         return Problem("not an allowed value", where, field, value, f"one of {context['expected']}")
+    if kind == "string_type" and isinstance(detail["input"], bool | int | float):
+        # As kubectl reads YAML, y, yes, no, on and 12 are not strings.
+        return Problem("should be a string", where, field, value, "put it into quotes")
     if kind == "model_type":
         return Problem("should be a mapping", where, field, value)
     return Problem(str(detail["msg"]).removeprefix("Input ").removeprefix("Value error, "), where, field, value)

@@ -23,7 +23,7 @@ _NAME = re.compile(r"^step-(\d{9})\.pt$")
 class Checkpoint:
     """step: executed steps; accountant: [noise multiplier, sampling rate, steps] of each stretch; history: [step, loss].
 
-    Random numbers need no state here: those that follow the configured seed are a function of (seed, step, rank), and
+    Random numbers need no state here: those that follow the configured seed are a function of (seed, step, record), and
     the secret ones are drawn afresh.
     """
 

@@ -46,7 +46,7 @@ def test_a_folder_is_read_in_the_order_of_its_files_names(tmp_path: Path) -> Non
 def test_every_problem_of_every_document_is_told_and_nothing_is_returned(tmp_path: Path) -> None:
     bad = TENANT.replace("plan: standard", "plan: 5, colour: red")
     said = refusal_of(written(tmp_path, f"{DATASET}---\n{bad}"))
-    assert "it.yaml document 2: Tenant acme: spec.plan: should be a valid string (got 5)" in said
+    assert "it.yaml document 2: Tenant acme: spec.plan: should be a string (got 5); put it into quotes" in said
     assert "it.yaml document 2: Tenant acme: spec.colour: unknown field (got 'red'); check the spelling, or remove it" in said
 
 
@@ -97,7 +97,7 @@ def test_null_is_as_good_as_absent_but_an_unknown_field_is_not(tmp_path: Path) -
             TENANT.replace("standard", "standard, rateLimit: {requestsPerSecond: .inf}"),
             "spec.rateLimit.requestsPerSecond: should be a finite",
         ),
-        (TENANT.replace("standard", "yes"), "spec.plan: should be a valid string (got True)"),
+        (TENANT.replace("standard", "yes"), "spec.plan: should be a string (got True); put it into quotes"),
         (TENANT.replace("standard", "!!python/name:os.system x"), "not a YAML manifest: the tag"),
         (TENANT + "kind: Dataset\n", "the key 'kind' is given twice"),
         ("a: \x00", "not a YAML manifest"),
