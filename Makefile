@@ -23,7 +23,7 @@ setup: .venv/.synced ## Install everything that the other targets need, into .ve
 
 .venv/.synced: pyproject.toml uv.lock
 	@hack/bootstrap-uv "$(UV)" "$(UV_VERSION)"
-	"$(UV)" sync --frozen --all-extras
+	"$(UV)" sync --frozen --all-extras --compile-bytecode # or each of Ray's processes compiles torch for itself at its start
 	@touch .venv/.synced
 
 demo: setup ## Train, gate, serve, call and bill the digits example on this machine (about 2 minutes)
