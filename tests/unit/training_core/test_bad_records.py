@@ -141,8 +141,8 @@ def image(path: Path, size: tuple[int, int] = (9, 10), mode: str = "L") -> None:
     Image.new(mode, size).save(path)
 
 
-def folder(path: Path, columns: Columns | None = None) -> ResolvedDataset:
-    return ResolvedDataset(dataset="photos", uri=str(path), format="ImageFolder", columns=columns)
+def folder(path: Path) -> ResolvedDataset:
+    return ResolvedDataset(dataset="photos", uri=str(path), format="ImageFolder")
 
 
 def test_image_folders_that_are_empty_damaged_or_too_small(tmp_path):
@@ -164,9 +164,18 @@ def test_image_folders_that_are_empty_damaged_or_too_small(tmp_path):
 def test_private_images_must_be_alike(tmp_path):
     image(tmp_path / "cat" / "1.png")
     image(tmp_path / "dog" / "1.png", (12, 12))
-    classes = Columns(label="-", classes=["cat", "dog"])
-    assert "differs from" in refusal(folder(tmp_path, classes), IMAGES, private=True)
+    assert "differs from" in refusal(folder(tmp_path), IMAGES, private=True)
     assert load_records(folder(tmp_path), IMAGES, private=False).x.shape == (2, 1, 10, 9)
+
+
+def test_the_classes_of_an_image_folder_are_its_sub_folders_also_under_privacy(tmp_path):
+    for number, name in enumerate(["10", "9", "cat"]):
+        image(tmp_path / name / f"{number}.png")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / ".cache").mkdir()
+    records = load_records(folder(tmp_path), IMAGES, private=True)
+    assert records.signature.classes == ["9", "10", "cat", "empty"]
+    assert sorted(records.y.tolist()) == [0, 1, 2]
 
 
 def test_too_few_records_to_split(tmp_path):

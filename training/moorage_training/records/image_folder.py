@@ -1,4 +1,4 @@
-"""Image folders: one sub-folder a class, PNG and JPEG."""
+"""Image folders: one sub-folder a class, named for it; PNG and JPEG."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moorage_api.artifact import Signature
-from moorage_api.data_source import Columns
-from moorage_training.records.labels import encode_labels
+from moorage_training.records.labels import class_order, encode_labels
 from moorage_training.records.records import Records
 from moorage_training.records.refusal import Refusal
 
@@ -20,18 +19,21 @@ DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
 PIXEL_MAXIMUM = 255.0
 
 
-def read_image_folder(path: Path, columns: Columns | None, refusal: Refusal) -> Records:
+def read_image_folder(path: Path, refusal: Refusal) -> Records:
     """Images [N, C, H, W] in 0..255, C = 1 if all are grey, else 3; smaller or larger ones take the first's size.
 
     Under privacy sizes and colours must agree, for the first image is a record too. Raises InvalidInput.
     """
     if not path.is_dir():
         raise refusal.whole(f"{path} is not a folder", "point the uri to a folder with one sub-folder a class")
-    files = sorted(f for folder in path.iterdir() if folder.is_dir() for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
+    folders = [folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
+    files = sorted(f for folder in folders for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
     if not files:
         raise refusal.whole(f"{path} holds no images", "put PNG or JPEG files into one sub-folder a class")
     labels = np.array([file.parent.name for file in files], dtype=object)
-    y, classes = encode_labels(labels, "the sub-folder's name", columns.classes if columns else None, refusal)
+    # A sub-folder is there before any image is put into it: its name is part of the layout, not a fact about a record.
+    names = sorted((folder.name for folder in folders), key=class_order)
+    y, classes = encode_labels(labels, "the sub-folder's name", names, refusal)
     x = _stack(files, refusal)
     signature = Signature(input="image", shape=list(x.shape[1:]), minimum=0.0, maximum=PIXEL_MAXIMUM, classes=classes)
     return Records(x, y, signature)

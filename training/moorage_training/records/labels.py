@@ -24,7 +24,7 @@ def encode_labels(
         raise refusal.whole(
             "the classes of private records must be declared, not read from them", "list every class", f"columns.classes of {name!r}"
         )
-    present = sorted(set(labels), key=_numeric_first)
+    present = sorted(set(labels), key=class_order)
     if len(present) < 2:
         raise refusal.whole(f"all {len(labels)} records have one class", "a classifier needs records of two classes or more", name)
     classes = declared if declared is not None else present
@@ -33,7 +33,8 @@ def encode_labels(
     return as_indices(labels, classes, name, refusal, "classes").astype(np.int64), list(classes)
 
 
-def _numeric_first(word: str) -> tuple[int, float, str]:
+def class_order(word: str) -> tuple[int, float, str]:
+    """Sorts classes that nobody listed: numbers by value, then words."""
     try:
         return (0, float(word), word)
     except ValueError:

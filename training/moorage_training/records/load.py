@@ -37,7 +37,7 @@ def load_records(dataset: ResolvedDataset, task: Task, private: bool) -> Records
 
 def _load_images(dataset: ResolvedDataset, refusal: Refusal) -> Records:
     if dataset.format == "ImageFolder":
-        return read_image_folder(path_of(dataset, refusal), dataset.columns, refusal)
+        return read_image_folder(path_of(dataset, refusal), refusal)
     if dataset.format == "Bundled" and bundled_name(dataset, refusal) == "digits":
         x, y, classes = read_digits_images()
         signature = Signature(input="image", shape=list(x.shape[1:]), minimum=0.0, maximum=DIGITS_MAXIMUM, classes=classes)
