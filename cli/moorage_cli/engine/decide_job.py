@@ -22,7 +22,8 @@ NO_RETRY_HELPS = frozenset({"InvalidInput", "Refused", "Unavailable"})
 class ObservedJob:
     """One TrainingJob as it stands.
 
-    process: Absent, this engine has not started it; Ended, it did and the process is gone.
+    process: Absent, this engine has not started it; Ended, it did and the process is gone. lacks: why training cannot run
+    here, empty if it can.
     """
 
     job: TrainingJob
@@ -32,6 +33,7 @@ class ObservedJob:
     process: ProcessState
     slot_free: bool
     folder_exists: bool = True
+    lacks: str = ""
 
     @property
     def generation(self) -> int:
@@ -104,7 +106,7 @@ def decide_job(seen: ObservedJob, now: datetime) -> Action:
         return _while_running(seen, now)
     if seen.book.starts == 0:
         return _first_start(seen)
-    if seen.process == "Absent" and not _report_is_final(seen.report):
+    if seen.process == "Absent" and not _settled_before(seen):
         return _first_start(seen)
     return _after_the_end(seen, now)
 
@@ -136,6 +138,8 @@ def pause_seconds(failures: int) -> float:
 def _first_start(seen: ObservedJob) -> Action:
     if seen.job.spec.run_policy.suspend:
         return Wait("Suspended", "runPolicy.suspend is true; set it to false and run again")
+    if seen.lacks:
+        return Finish(False, "ExtraMissing", seen.lacks)
     if not seen.slot_free:
         return Wait("Queued", "waits for the job before it")
     return Start(resumed=seen.book.starts > 0)
@@ -171,6 +175,13 @@ def _after_the_end(seen: ObservedJob, now: datetime) -> Action:
     if now < moment(book.failed_at) + timedelta(seconds=pause_seconds(book.failures)):
         return Wait("BackOff", message)
     return Start(resumed=True)
+
+
+def _settled_before(seen: ObservedJob) -> bool:
+    """Whether the run came to an end under an earlier engine. One that ended with that engine, or for want of a disk, goes on."""
+    failure = seen.report.failure if seen.report is not None else None
+    stands = _report_is_final(seen.report) and (failure is None or failure.reason != "Unavailable")
+    return stands or seen.book.stopped_for == "Deadline"
 
 
 def _report_is_final(report: RunReport | None) -> bool:

@@ -119,15 +119,14 @@ class EmbeddedEngine:
                 configs.append(config)
         self._host.host(configs, now)
         states = self._host.states()
-        problem = f"the serving process dies again and again; see {self._host.log}" if self._host.gave_up else ""
         for service in self._services:
-            service.report(states.get(service.key), problem, now)
+            service.report(states.get(service.key), self._host.gave_up, now)
 
     def _settled(self, service: ServiceRunner, now: datetime) -> bool:
         if not service.choice.final:
             return False
         ready = holds(service.service.status, "Ready", service.service.metadata.generation or 1)
-        return service.choice.uri is None or bool(ready) or self._host.gave_up or self._host.late(now)
+        return service.choice.uri is None or bool(ready) or bool(self._host.gave_up) or self._host.late(now)
 
     def _runner(self, job: TrainingJob, known: Known) -> JobRunner:
         name = job.spec.dataset.name

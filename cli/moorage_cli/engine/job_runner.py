@@ -30,6 +30,7 @@ from moorage_cli.engine.decide_job import (
     decide_job,
     has_ended,
 )
+from moorage_cli.engine.installed_extra import lacking
 from moorage_cli.engine.job_status import interrupted, job_status, reopened
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.engine.run_book import RunBook, next_try, read_book, read_report, write_book
@@ -104,6 +105,7 @@ class JobRunner:
             process="Alive" if alive else "Absent" if self._child is None else "Ended",
             slot_free=slot_free,
             folder_exists=self.folder.exists(),
+            lacks=lacking("train"),
         )
 
     def ask_to_stop(self) -> None:

@@ -17,6 +17,7 @@ from moorage_api.service_config import ServiceConfig, ServiceState, ServingConfi
 from moorage_cli.clock import moment
 from moorage_cli.durable_file import write_durably
 from moorage_cli.engine.child_process import Child, spawn
+from moorage_cli.engine.installed_extra import lacking
 from moorage_cli.home import Home
 
 PREFERRED_PORT = 8000
@@ -44,9 +45,11 @@ class ServingHost:
         return self._home.serving / "serve.log"
 
     @property
-    def gave_up(self) -> bool:
-        """Whether it died too often."""
-        return self._deaths > MAX_RESTARTS
+    def gave_up(self) -> str:
+        """Why nothing will be served: something is not installed, or the process died too often; empty while there is hope."""
+        if lacks := lacking("serve"):
+            return lacks
+        return f"the serving process dies again and again; see {self.log}" if self._deaths > MAX_RESTARTS else ""
 
     def host(self, services: list[ServiceConfig], now: datetime) -> None:
         """See to it that exactly these are hosted. Raises Unavailable if the port is taken."""

@@ -1,5 +1,6 @@
 """What is done about a TrainingJob, as a table of observations."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -85,6 +86,11 @@ FAILED = STARTED.model_copy(update={"failures": 1, "failed_at": timestamp(NOW)})
         pytest.param(seen("Absent", book=STARTED, said=report("Training")), Start(resumed=True), id="the engine was killed: resume"),
         pytest.param(seen("Absent", book=STARTED), Start(resumed=True), id="the engine was killed before the first report"),
         pytest.param(
+            seen("Absent", book=STARTED, said=report("Failed", "Unavailable")),
+            Start(resumed=True),
+            id="stopped as its engine was killed",
+        ),
+        pytest.param(
             seen("Ended", book=STARTED, said=report("Training")), CountFailure("the training process died without a word"), id="died"
         ),
         pytest.param(seen("Ended", book=FAILED, said=report("Failed", "WorkerLost")), Wait("BackOff", "why"), id="pause before the retry"),
@@ -110,7 +116,9 @@ def test_decision(observed, expected):
         pytest.param(seen("Ended", book=STARTED, said=report("Succeeded")), True, "Completed", id="success"),
         pytest.param(seen("Absent", book=STARTED, said=report("Succeeded")), True, "Completed", id="success unseen, engine was killed"),
         pytest.param(seen("Ended", book=STARTED, said=report("Failed", "InvalidInput")), False, "InvalidInput", id="no retry helps"),
+        pytest.param(seen("Absent", book=STARTED, said=report("Failed", "InvalidInput")), False, "InvalidInput", id="refusal unseen"),
         pytest.param(seen("Ended", book=STARTED, said=report("Failed", "Unavailable")), False, "Unavailable", id="disk full"),
+        pytest.param(replace(seen(), lacks="not installed here: ray"), False, "ExtraMissing", id="nothing to train with"),
         pytest.param(
             seen("Ended", of=job(backoffLimit=0), book=STARTED, said=report("Failed", "Internal")), False, "Internal", id="no retries left"
         ),
