@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from ray import serve
@@ -11,6 +12,8 @@ from moorage_serving.deployment_options import deployment_options
 from moorage_serving.replica import Replica
 
 DEPLOYMENT = "Model"
+SWITCH_SECONDS = 0.0005
+"""How long the event loop may keep Python's global lock while the outbox's writer, whose commit callers wait for, wants it; else 5 ms."""
 
 
 @serve.ingress(None)
@@ -18,6 +21,7 @@ class ModelReplica:
     """What Ray Serve holds: a Replica, made where it runs."""
 
     def __init__(self, service: dict[str, Any]) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
         context = serve.get_replica_context()
         self._replica = Replica(ServiceConfig.from_wire(service), context.replica_id.unique_id, _running_replicas)
 

@@ -14,6 +14,8 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Gauge, Histogram, multiprocess, values
 from prometheus_client import Counter as CounterMetric
 
+from moorage_serving.histogram_tally import HistogramTally
+
 LATENCY_BUCKETS_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 BATCH_BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST.encode()
@@ -33,10 +35,11 @@ class ServingMetrics:
         self._model = model
         self._requests = CounterMetric("moorage_requests", "Answers, by tenant, model and code.", ["tenant", "model", "code"], **one)
         self._rows = CounterMetric("moorage_rows_predicted", "Rows of 2xx answers.", ["tenant", "model"], **one)
-        self._latency = Histogram(
+        latency = Histogram(
             "moorage_request_seconds", "From the request's head to its answer.", ["model"], buckets=LATENCY_BUCKETS_SECONDS, **one
-        ).labels(model)
-        self._batch = Histogram("moorage_batch_rows", "Rows run together.", ["model"], buckets=BATCH_BUCKETS_ROWS, **one).labels(model)
+        )
+        batch = Histogram("moorage_batch_rows", "Rows run together.", ["model"], buckets=BATCH_BUCKETS_ROWS, **one)
+        self._latency, self._batch = HistogramTally(latency.labels(model)), HistogramTally(batch.labels(model))
         self._failures = CounterMetric("moorage_metering_failures", "Answers withheld for want of metering.", ["model"], **one).labels(
             model
         )
@@ -76,6 +79,8 @@ class ServingMetrics:
         self._answers.clear()
         self._answered_rows.clear()
         self._in_flight.set(self._running)
+        self._latency.publish()
+        self._batch.publish()
 
     def batch(self, rows: int) -> None:
         """A batch was run."""

@@ -25,11 +25,12 @@ SECONDS = float(os.environ.get("MOORAGE_BENCH_SECONDS", "3"))
 ROUNDS = int(os.environ.get("MOORAGE_BENCH_ROUNDS", "5"))
 CONNECTIONS = int(os.environ.get("MOORAGE_BENCH_CONNECTIONS", "32"))
 REPLICAS = int(os.environ.get("MOORAGE_BENCH_REPLICAS", "1"))
-GOAL = 0.5
+REQUIRED = 0.5
+"""Of the bare echo's throughput."""
 
 
 def main() -> int:
-    """Print the comparison; 1 if the ratio misses the goal."""
+    """Print the comparison; 1 if the ratio is below REQUIRED."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     where = parser.parse_args().json
@@ -38,7 +39,7 @@ def main() -> int:
     print_figures(figures)
     if where is not None:
         where.write_text(json.dumps(figures, indent=2))
-    return 0 if figures["ratio"] >= GOAL else 1
+    return 0 if figures["ratio"] >= REQUIRED else 1
 
 
 def measure(home: Path) -> dict[str, Any]:
@@ -94,7 +95,10 @@ def run_load(home: Path, port: int, text: str, connections: int, seconds: float)
 
 
 def summary(rounds: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Medians over the rounds, latencies over all of them, and the ratio of the throughputs."""
+    """Medians of the throughputs over the rounds, latencies over all of them, and the median of the rounds' own ratios.
+
+    A ratio within a round compares what ran seconds apart, so that another load on the machine falls on both.
+    """
     figures: dict[str, Any] = {"connections": CONNECTIONS, "replicas": REPLICAS, "rounds": ROUNDS, "secondsPerRound": SECONDS}
     for name, results in rounds.items():
         codes = {code for result in results for code in result["codes"]}
@@ -102,13 +106,19 @@ def summary(rounds: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
             raise SystemExit(f"{name}: answers other than 200: {codes}")
         latencies = sorted(latency for result in results for latency in result["latencies"])
         figures[name] = {
-            "requestsPerSecond": statistics.median(result["codes"]["200"] / result["seconds"] for result in results),
+            "requestsPerSecond": statistics.median(map(rate_of, results)),
             "p50Milliseconds": latencies[len(latencies) // 2] * 1000,
             "p99Milliseconds": latencies[int(len(latencies) * 0.99)] * 1000,
         }
-    figures["ratio"] = figures["infer"]["requestsPerSecond"] / figures["echo"]["requestsPerSecond"]
-    figures["ratioToAsgiEcho"] = figures["infer"]["requestsPerSecond"] / figures["asgiEcho"]["requestsPerSecond"]
+    for name, peer in (("ratio", "echo"), ("ratioToAsgiEcho", "asgiEcho")):
+        by_round = [rate_of(infer) / rate_of(other) for infer, other in zip(rounds["infer"], rounds[peer], strict=True)]
+        figures[name], figures[f"{name}ByRound"] = statistics.median(by_round), by_round
     return figures
+
+
+def rate_of(result: dict[str, Any]) -> float:
+    """Good answers a second in one round."""
+    return float(result["codes"]["200"] / result["seconds"])
 
 
 def print_figures(figures: dict[str, Any]) -> None:
@@ -119,7 +129,9 @@ def print_figures(figures: dict[str, Any]) -> None:
         one = figures[name]
         rate, p50, p99 = one["requestsPerSecond"], one["p50Milliseconds"], one["p99Milliseconds"]
         print(f"{title:30} {rate:8.0f} requests/s   p50 {p50:6.2f} ms   p99 {p99:6.2f} ms")
-    print(f"ratio of throughput, infer to bare echo: {figures['ratio']:.2f} (goal {GOAL}); to raw ASGI: {figures['ratioToAsgiEcho']:.2f}")
+    shown = ", ".join(f"{ratio:.2f}" for ratio in figures["ratioByRound"])
+    print(f"ratio of throughput, infer to bare echo: {figures['ratio']:.2f}, the median of {shown} (at least {REQUIRED})")
+    print(f"ratio to the raw ASGI echo: {figures['ratioToAsgiEcho']:.2f}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,8 +107,8 @@ class Batcher:
         scores = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         if len(batch) == 1:
             return [scores]
-        ends = np.cumsum([len(entry.rows) for entry in batch])
-        return np.split(scores, ends[:-1])
+        ends = accumulate(len(entry.rows) for entry in batch)
+        return [scores[end - len(entry.rows) : end] for entry, end in zip(batch, ends, strict=True)]
 
 
 def _deliver(batch: list[_Waiting], answers: list[Rows]) -> None:

@@ -27,9 +27,8 @@ class LoadedModel:
         self.fits_loop = self._seconds_for(max_rows) < INLINE_BELOW_SECONDS
 
     def scores(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """FP32 [N, *shape] to FP32 [N, 2, classes]: each record's logits, and its probabilities by a softmax in double precision."""
-        logits: NDArray[np.float32] = self._run(["logits"], {self._input: rows})[0]
-        return np.stack((logits, softmax(logits)), axis=1)
+        """FP32 [N, *shape] to `scores_of` the logits, [N, 2 * classes + 1]."""
+        return scores_of(self._run(["logits"], {self._input: rows})[0])
 
     def _seconds_for(self, rows: int) -> float:
         batch = np.zeros((rows, *self.artifact.signature.shape), dtype=np.float32)
@@ -40,6 +39,19 @@ class LoadedModel:
             self.scores(batch)
             best = min(best, time.perf_counter() - start)
         return best
+
+
+def scores_of(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """FP32 [N, classes] to FP32 [N, 2 * classes + 1]: logits, probabilities, and the index of the most probable class.
+
+    The index is -1 where a logit is not finite. One array, so that what is costly per call is paid once a batch.
+    """
+    count, classes = logits.shape
+    scores = np.empty((count, 2 * classes + 1), dtype=np.float32)
+    scores[:, :classes] = logits
+    scores[:, classes:-1] = softmax(logits)
+    scores[:, -1] = np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), -1)
+    return scores
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from moorage_serving.refusal import Refusal, shorten
 MAX_INPUTS = 1024
 MAX_ID_LENGTH = 256
 MAX_ELEMENTS = 2**31
+_decode = json.JSONDecoder().decode
 _UNSUPPORTED = ("sequence_id", "sequence_start", "sequence_end", "shared_memory_region", "classification")
 
 
@@ -60,7 +61,7 @@ def parse_infer(body: bytes, header_length: int | None) -> InferRequest:
 
 def _document(text: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(text)
+        document = _decode(str(text, "utf-8"))
     except (ValueError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else shorten(str(error), 120)
         raise Refusal(400, f"the body is not JSON: {what}", remedy='send {"inputs": [...]}') from None

@@ -29,11 +29,12 @@ class Prediction:
 
 
 def prediction_of(scores: NDArray[np.float32], classes: list[str]) -> Prediction:
-    """Name the most probable class of each of [N, 2, classes] logits and probabilities. Raises Refusal (500) if one is not finite."""
-    if not np.isfinite(scores).all():
+    """From [N, 2 * classes + 1]: logits, probabilities, index of the most probable class. Raises Refusal (500) where that is -1."""
+    count = len(classes)
+    winners = scores[:, -1].tolist()
+    if -1.0 in winners:
         raise Refusal(500, "the model answered a number that is not finite", field="logits", remedy="check the input's range")
-    logits = scores[:, 0]
-    return Prediction([classes[i] for i in logits.argmax(axis=1).tolist()], scores[:, 1], logits)
+    return Prediction([classes[int(i)] for i in winners], scores[:, count:-1], scores[:, :count])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class ResponseWriter:
         self._head = f'{{"model_name":{json.dumps(model_name)},"model_version":{json.dumps(version)},'
         self._quoted = {c: json.dumps(c) for c in classes}
         self._classes = len(classes)
+        self._all = {binary: [RequestedOutput(name, binary) for name in OUTPUTS] for binary in (False, True)}
 
     def check(self, outputs: list[RequestedOutput] | None) -> None:
         """Raises Refusal (400) if an output is asked for that no model has, before anything is computed."""
@@ -62,7 +64,7 @@ class ResponseWriter:
 
     def write(self, prediction: Prediction, request_id: str | None, outputs: list[RequestedOutput] | None, binary: bool) -> InferBody:
         """Encode the outputs asked for (all of them, raw if `binary`, where `outputs` is None)."""
-        wanted = outputs if outputs is not None else [RequestedOutput(name, binary) for name in OUTPUTS]
+        wanted = outputs if outputs is not None else self._all[binary]
         tensors: list[str] = []
         raws: list[bytes] = []
         for output in wanted:

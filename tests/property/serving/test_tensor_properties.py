@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from serving_scenario import DIGITS, IRIS, LOANS
 
 from moorage_serving.model.input_matrix import InputMatrix
-from moorage_serving.model.loaded_model import softmax
+from moorage_serving.model.loaded_model import scores_of
 from moorage_serving.protocol import binary_values
 from moorage_serving.protocol.infer_request import RequestedOutput, parse_infer
 from moorage_serving.protocol.infer_response import OUTPUTS, ResponseWriter, prediction_of
@@ -59,7 +59,7 @@ logits = arrays.arrays(np.float32, st.tuples(st.integers(1, 5), st.just(3)), ele
 
 @given(logits, st.one_of(st.none(), st.text(max_size=10)), st.sets(st.sampled_from(OUTPUTS), min_size=1), st.booleans())
 def test_answers_are_json_and_carry_every_value(values, request_id, names, binary):
-    prediction = prediction_of(np.stack((values, softmax(values)), axis=1), IRIS.classes)
+    prediction = prediction_of(scores_of(values), IRIS.classes)
     np.testing.assert_allclose(prediction.probabilities.sum(axis=1), 1, atol=1e-5)
     wanted = [RequestedOutput(n, binary) for n in sorted(names)]
     body = ResponseWriter('a "model"', "1", IRIS.classes).write(prediction, request_id, wanted, False)
