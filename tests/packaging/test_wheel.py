@@ -47,19 +47,39 @@ def test_the_wheel_holds_every_room_and_nothing_else(wheel: Path) -> None:
     assert not [name for name in names if name.endswith((".pyc", ".db"))]
 
 
-@pytest.mark.parametrize("extra", IMPORTS, ids=lambda extra: extra or "base")
-def test_each_extra_installs_alone_and_imports(extra: str, wheel: Path, tmp_path: Path) -> None:
-    env = tmp_path / "env"
+def install(extra: str, wheel: Path, folder: Path) -> str:
+    """An environment with the wheel and one extra alone, as locked; returns its Python."""
+    env = folder / "env"
     uv("venv", "--quiet", "--offline", "--python", sys.executable, str(env))
     chosen = ["--extra", extra] if extra else []
     pinned = uv("export", "--quiet", "--frozen", "--offline", "--no-dev", "--no-emit-project", "--no-hashes", *chosen)
-    (tmp_path / "requirements.txt").write_text(pinned)
+    (folder / "requirements.txt").write_text(pinned)
     python = str(env / "bin" / "python")
-    uv("pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, "-r", str(tmp_path / "requirements.txt"), str(wheel))
+    uv("pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, "-r", str(folder / "requirements.txt"), str(wheel))
+    return python
+
+
+@pytest.mark.parametrize("extra", IMPORTS, ids=lambda extra: extra or "base")
+def test_each_extra_installs_alone_and_imports(extra: str, wheel: Path, tmp_path: Path) -> None:
+    python = install(extra, wheel, tmp_path)
     uv("pip", "check", "--quiet", "--python", python)
     script = "; ".join(f"import {name}" for name in IMPORTS[extra])
     done = subprocess.run([python, "-I", "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_run_without_what_trains_says_what_to_install(wheel: Path, tmp_path: Path) -> None:
+    python = install("cli", wheel, tmp_path)
+    run = ["run", "--once", "-f", str(ROOT / "examples" / "digits.yaml"), "--home", str(tmp_path / "home")]
+    done = subprocess.run(
+        [python, "-I", "-c", "from moorage_cli.main import run; run()", *run], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("TrainingJob default/digits: failed")]
+    assert line.startswith("TrainingJob default/digits: failed (ExtraMissing): not installed here: ")
+    assert " torch," in line
+    assert line.endswith("; run pip install 'moorage[train]'")
+    assert not done.stderr
 
 
 def test_the_base_install_stays_small(wheel: Path) -> None:
