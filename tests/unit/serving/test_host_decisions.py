@@ -1,6 +1,7 @@
 """What the host decides without Ray: its document, Ray's environment, replicas' time, deployment options."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from ray.serve.schema import ApplicationStatus
@@ -16,6 +17,7 @@ from moorage_serving.host.document import Document
 from moorage_serving.host.engine_environment import engine_environment
 from moorage_serving.host.haproxy_launcher import on_loopback
 from moorage_serving.host.hosted_service import HostedService
+from moorage_serving.host.port_block import claim_block
 from moorage_serving.host.replica_time import ReplicaTime, observe
 from moorage_serving.model.loaded_model import load_model
 from moorage_serving.protocol.route import Endpoint, route_of
@@ -64,10 +66,20 @@ def test_services_that_would_disturb_each_other_are_refused(tmp_path):
 
 
 def test_two_hosts_share_no_port_and_no_path(tmp_path):
-    one, two = (engine_environment(tmp_path / str(n), (n * 10, n * 10 + 1)) for n in (1, 2))
+    one, two = (engine_environment(tmp_path / str(n), (n * 10, n * 10 + 1), (n * 100, n * 100 + 99)) for n in (1, 2))
     private = {k for k in one if "PORT" in k or "LOC" in k or "PATH" in k or "STATE" in k or "FOLDER" in k}
-    assert len(private) == 9
+    assert len(private) == 11
     assert all(one[k] != two[k] for k in private)
+
+
+def test_blocks_of_ports_that_are_held_never_overlap():
+    blocks = [claim_block() for _ in range(20)]
+    try:
+        spans = sorted((block.first - 1, block.last) for block in blocks)
+        assert all(before[1] < after[0] for before, after in pairwise(spans))
+    finally:
+        for block in blocks:
+            block.release()
 
 
 def test_only_the_ingress_may_listen_on_every_interface():
