@@ -13,6 +13,7 @@ from uuid import uuid4
 from moorage_api.errors import InvalidInput, Problem, Unavailable
 from moorage_api.run_config import RunConfig
 from moorage_training.loop.work_order import WorkOrder
+from moorage_training.ray_session import RaySession
 from moorage_training.report.heartbeat import STOP_REQUEST
 from moorage_training.report.watch import Watch
 from moorage_training.stopping import StopSignal
@@ -23,7 +24,7 @@ STOP_SECONDS = 30.0
 COLLECTIVE_SECONDS = 600
 
 
-def train_on_ray(config: RunConfig, order: WorkOrder, watch: Watch) -> None:
+def train_on_ray(config: RunConfig, order: WorkOrder, watch: Watch, session: RaySession) -> None:
     """Returns when the last checkpoint is the trained model.
 
     Raises Unavailable (disk full), WorkersLost, InvalidInput, or StopSignal once the workers have stopped and saved.
@@ -31,6 +32,7 @@ def train_on_ray(config: RunConfig, order: WorkOrder, watch: Watch) -> None:
     request = Path(config.folder) / STOP_REQUEST
     request.unlink(missing_ok=True)
     trainer = _trainer(config, order)
+    session.ready()
     stopped: StopSignal | None = None
     stop_by = float("inf")
     with ThreadPoolExecutor(1) as pool:

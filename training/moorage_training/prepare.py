@@ -32,9 +32,17 @@ class Prepared:
 
 def prepare(config: RunConfig) -> Prepared:
     """Read the records, split them, fit the preprocessing on the training part, build the network. Raises InvalidInput."""
+    return prepare_for(config, *read_records(config))
+
+
+def read_records(config: RunConfig) -> tuple[Records, Records]:
+    """(training, evaluation). Raises InvalidInput: most of what can be wrong with an input is wrong here."""
+    return split_records(load_records(config.dataset, config.task, config.privacy is not None), config.dataset.split)
+
+
+def prepare_for(config: RunConfig, training: Records, evaluation: Records) -> Prepared:
+    """What else training starts from. Raises InvalidInput."""
     private = config.privacy is not None
-    records = load_records(config.dataset, config.task, private)
-    training, evaluation = split_records(records, config.dataset.split)
     preprocessing = fit_preprocessing(training, declared_columns(config.dataset), private)
-    network = build_network(config.task, records.signature, preprocessing.scaled_shape, private, config.optimization.seed)
+    network = build_network(config.task, training.signature, preprocessing.scaled_shape, private, config.optimization.seed)
     return Prepared(training, evaluation, preprocessing, network)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Self
 
 from moorage_api.errors import InvalidInput, Problem
 from moorage_api.training_job import TrainingResources
@@ -13,6 +13,9 @@ from moorage_training.stopping import raise_on_signals
 
 OBJECT_STORE_BYTES = 128 * 1024 * 1024
 """Workers read records from their source; the object store carries next to nothing."""
+
+LOOPBACK = "127.0.0.1"
+"""A Ray of one machine is nobody else's business, and needs no network to find its own address by."""
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -27,33 +30,70 @@ ALONE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
 """No node is taken back on one machine, and the watcher is one more process that imports torch."""
 
 
-@contextmanager
-def ray_session(resources: TrainingResources) -> Iterator[None]:
-    """Ray, started or joined, and left again. Raises InvalidInput if this machine is too small for `resources`."""
-    joined = bool(os.environ.get("RAY_ADDRESS"))
-    for name, value in (QUIET if joined else {**QUIET, **ALONE}).items():
-        os.environ.setdefault(name, value)
+class RaySession:
+    """Ray, started or joined in the background, and left again.
+
+    Starting takes seconds in which mostly other processes work. The thread that starts Ray lives as long as the session:
+    the kernel ends Ray's processes with it, and so with this process, however that ends.
+    """
+
+    def __init__(self, resources: TrainingResources) -> None:
+        self._resources, self._joined = resources, bool(os.environ.get("RAY_ADDRESS"))
+        self._thread = ThreadPoolExecutor(1)
+        self._started: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._started is not None:
+            import ray
+
+            try:
+                wait([self._started])
+            finally:
+                ray.shutdown()
+                self._thread.shutdown()
+
+    def begin(self) -> None:
+        """Begin to start, without waiting. Raises InvalidInput if this machine is too small."""
+        if self._started is not None:
+            return
+        if not self._joined:
+            _require_fit(self._resources)
+        for name, value in (QUIET if self._joined else {**QUIET, **ALONE}).items():
+            os.environ.setdefault(name, value)
+        import ray  # noqa: F401  # whole before a second thread uses it
+
+        self._started = self._thread.submit(_start, self._joined)
+
+    def ready(self) -> None:
+        """Wait until Ray is there, begun or not. Raises InvalidInput if it lacks accelerators."""
+        self.begin()
+        if self._started is not None:
+            self._started.result()
+        raise_on_signals()  # Ray has just set a handler of its own, which would end the process with a word too many
+        if not self._joined:
+            import ray
+
+            _require_accelerators(self._resources, ray.cluster_resources())  # type: ignore[no-untyped-call]
+
+
+def _start(joined: bool) -> None:
     import ray
 
     if joined:
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
-    else:
-        _require_fit(resources)
-        ray.init(
-            address="local",
-            num_cpus=_cpus_here(),
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=OBJECT_STORE_BYTES,
-        )
-    raise_on_signals()  # Ray has just set a handler of its own, which would end the process without a word
-    try:
-        if not joined:
-            _require_accelerators(resources, ray.cluster_resources())  # type: ignore[no-untyped-call]
-        yield
-    finally:
-        ray.shutdown()
+        return
+    ray.init(
+        address="local",
+        num_cpus=_cpus_here(),
+        include_dashboard=False,
+        _node_ip_address=LOOPBACK,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=OBJECT_STORE_BYTES,
+    )
 
 
 def _cpus_here() -> int:

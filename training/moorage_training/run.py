@@ -16,10 +16,10 @@ from moorage_training.checkpoint import Checkpoint, latest_checkpoint
 from moorage_training.engine import train_on_ray
 from moorage_training.loop.work_order import WorkOrder
 from moorage_training.plan import fingerprint, plan_run
-from moorage_training.prepare import Prepared, prepare
+from moorage_training.prepare import Prepared, prepare_for, read_records
 from moorage_training.privacy.accounting import accountant_of, precision_for, spend_of
 from moorage_training.privacy.journal import JournalHeader, read_journal, require_same_run
-from moorage_training.ray_session import ray_session
+from moorage_training.ray_session import RaySession
 from moorage_training.report.reporter import RESERVE, Reporter
 from moorage_training.report.watch import Watch
 from moorage_training.trained import HistoryPoint, TrainedModel
@@ -51,23 +51,26 @@ def train(config: RunConfig, reporter: Reporter) -> tuple[TrainedModel, Prepared
     """Everything up to the trained model; goes on from where an earlier start of the same run ended."""
     folder = Path(config.folder)
     forget_refusal(folder)
-    prepared = prepare(config)
-    plan = plan_run(config, len(prepared.training), len(prepared.evaluation))
-    mark = fingerprint(config, plan)
-    reporter.phase("Planned", plan=plan, privacy=_spent(config, plan, mark))
-    if config.admission_required:
-        wait_for_admission(folder)
+    records = read_records(config)
+    with RaySession(config.resources) as session:
+        earlier = latest_checkpoint(folder)
+        if earlier is None or not earlier.finished:
+            session.begin()
+        prepared = prepare_for(config, *records)
+        plan = plan_run(config, len(prepared.training), len(prepared.evaluation))
+        mark = fingerprint(config, plan)
+        reporter.phase("Planned", plan=plan, privacy=_spent(config, plan, mark))
+        if config.admission_required:
+            wait_for_admission(folder)
+        if earlier is None or not earlier.finished or earlier.fingerprint != mark:
+            reporter.phase("Training")
+            order = WorkOrder(config.model_dump_json(), plan.model_dump_json(), mark, prepared.content_digest())
+            try:
+                train_on_ray(config, order, Watch(config, plan, reporter), session)
+            finally:
+                # However it ended: what the journal says was spent, not what the last heartbeat could still write.
+                reporter.update(privacy=_spent(config, plan, mark))
     checkpoint = latest_checkpoint(folder)
-    if checkpoint is None or not checkpoint.finished or checkpoint.fingerprint != mark:
-        reporter.phase("Training")
-        order = WorkOrder(config.model_dump_json(), plan.model_dump_json(), mark, prepared.content_digest())
-        try:
-            with ray_session(config.resources):
-                train_on_ray(config, order, Watch(config, plan, reporter))
-        finally:
-            # However it ended: what the journal says was spent, not what the last heartbeat could still write.
-            reporter.update(privacy=_spent(config, plan, mark))
-        checkpoint = latest_checkpoint(folder)
     if checkpoint is None:
         raise Unavailable(Problem("training ended without a checkpoint", str(folder), remedy="run the same command again"))
     spend = _spent(config, plan, mark)

@@ -66,6 +66,8 @@ class ServingHost:
             self._child = None
             self._deaths += 1
             self._next_start = now + timedelta(seconds=2.0**self._deaths)
+            if self._asked_port is None:
+                self._port = None  # another program may have taken it before ours could
         if self._child is None and not self.gave_up and (self._next_start is None or now >= self._next_start):
             self._start(now)
 
