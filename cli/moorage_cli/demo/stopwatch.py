@@ -26,13 +26,14 @@ class Stopwatch:
         self._seconds: dict[str, float] = {}
 
     def see(self, snapshot: Snapshot) -> None:
-        """Charge the time since the last snapshot to what is going on: each running job's part, and services not yet ready."""
+        """Charge the time since the last snapshot to what is going on: each running job's part and whole, and services not yet ready."""
         now = time.monotonic()
         passed, self._last = now - self._last, now
         for job in snapshot.jobs:
             part = _part(job)
             if part is not None:
                 self.add(f"{job.metadata.name} {part}", passed)
+                self.add(f"{job.metadata.name} whole run", passed)
         for service in snapshot.services:
             ready = condition(service.status, "Ready")
             if ready is not None and ready.reason == "Deploying":
