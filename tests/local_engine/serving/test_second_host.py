@@ -21,7 +21,10 @@ def test_a_second_host_disturbs_nobody_and_kill_9_leaves_nothing(host, key, tmp_
     finally:
         os.kill(second.process.pid, 9)
         second.process.wait(10)
-    eventually(lambda: not [title for pid, title in below.items() if alive(pid)], 30, "every process below the host has ended")
+    try:
+        eventually(lambda: not [pid for pid in below if alive(pid)], 30, "every process below the host has ended")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {[title for pid, title in below.items() if alive(pid)]}") from None
     assert infer(host, key).status_code == 200
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", second.port)) != 0, "nobody listens there any more"
