@@ -55,7 +55,11 @@ def test_a_tampered_artifact_is_not_served_and_the_file_is_named(host, key):
     state = host.status()["default/broken"]
     assert not state["ready"]
     assert "card.md" in state["message"]
-    assert infer(host, key, name="broken").status_code == 404
+    answer = infer(host, key, name="broken")
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "path: no service answers here (got /default/broken/v2/models/broken/infer)"}
+    odd = httpx.get(f"http://{host.address}/%22odd%22%5C", timeout=30)
+    assert (odd.status_code, list(odd.json())) == (404, ["error"])
 
 
 def test_keys_rotate_and_are_revoked_within_seconds(host, keys, key):

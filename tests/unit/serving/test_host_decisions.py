@@ -15,9 +15,10 @@ from moorage_serving.deployment_options import deployment_options
 from moorage_serving.host.application_seen import SENTENCES, application_of, why_no_replica_runs
 from moorage_serving.host.document import Document
 from moorage_serving.host.engine_environment import engine_environment
-from moorage_serving.host.haproxy_launcher import on_loopback
+from moorage_serving.host.haproxy_launcher import not_found_in_json, on_loopback
 from moorage_serving.host.hosted_service import HostedService
 from moorage_serving.host.port_block import claim_block
+from moorage_serving.host.reaper import below
 from moorage_serving.host.replica_time import ReplicaTime, observe
 from moorage_serving.model.loaded_model import load_model
 from moorage_serving.protocol.route import Endpoint, route_of
@@ -100,6 +101,19 @@ def test_deployment_options_follow_the_service(tmp_path):
     assert options["autoscaling_config"] == {"min_replicas": 1, "max_replicas": 4, "target_ongoing_requests": 3.0}
     assert options["max_ongoing_requests"] == 7
     assert options["ray_actor_options"] == {"num_cpus": 2.0, "num_gpus": 1, "memory": 2 * 2**30}
+
+
+def test_a_path_of_no_service_is_answered_in_json():
+    line = r"""    http-request return status 404 content-type text/plain lf-string "Path \'%[path]\' not found." """
+    changed = not_found_in_json(line)
+    assert changed.startswith("    http-request return status 404 content-type application/json lf-string ")
+    assert json.loads(changed.split("lf-string ")[1].strip().strip("'")).keys() == {"error"}
+
+
+def test_descendants_are_found_at_any_depth():
+    parents = {(10, "a"): 1, (11, "a"): 10, (12, "b"): 11, (13, "b"): 2, (1, "0"): 0}
+    assert below(10, parents) == {(11, "a"), (12, "b")}
+    assert below(99, parents) == set()
 
 
 @pytest.mark.parametrize(
