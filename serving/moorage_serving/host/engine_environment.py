@@ -13,12 +13,13 @@ DRAIN_SECONDS = 1.0
 """How long a replica that is to go stays reachable, so that HAProxy stops sending to it before it stops listening; Ray's own is 30."""
 
 
-def engine_environment(folder: Path, free_ports: tuple[int, int], replica_ports: tuple[int, int]) -> dict[str, str]:
+def engine_environment(folder: Path, free_ports: tuple[int, int], own_ports: tuple[int, int]) -> dict[str, str]:
     """Variables to set before `ray` is imported; pure.
 
     folder: private to this host, for HAProxy's configuration and sockets and for metrics. Its path is short, for sockets.
     free_ports: for HAProxy's metrics and statistics, whose fixed defaults two hosts on one machine would share.
-    replica_ports: first and last of those that replicas listen on; of a range that two hosts share, an ingress may reach the other's.
+    own_ports: first and last of those where replicas listen, and the proxy that requests go to while no replica is up. With a port that
+    two hosts share, one host's ingress would reach the other's replicas.
     """
     haproxy = folder / "haproxy"
     metrics_port, stats_port = free_ports
@@ -35,8 +36,10 @@ def engine_environment(folder: Path, free_ports: tuple[int, int], replica_ports:
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "30",
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(replica_ports[0]),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(replica_ports[1]),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(own_ports[0]),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(own_ports[0] + 1),
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(own_ports[0] + 2),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(own_ports[1]),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(DRAIN_SECONDS),
         "RAY_USAGE_STATS_ENABLED": "0",
         METRICS_FOLDER_VARIABLE: metrics_folder(folder),

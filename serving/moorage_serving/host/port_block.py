@@ -1,4 +1,4 @@
-"""Ports of this machine that are one host's alone: its replicas listen there, and its ingress must never reach another host's replica."""
+"""Ports of this machine that are one host's alone: its replicas and its proxy listen there, and its ingress must never reach another's."""
 
 from __future__ import annotations
 

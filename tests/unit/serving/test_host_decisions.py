@@ -69,7 +69,7 @@ def test_services_that_would_disturb_each_other_are_refused(tmp_path):
 def test_two_hosts_share_no_port_and_no_path(tmp_path):
     one, two = (engine_environment(tmp_path / str(n), (n * 10, n * 10 + 1), (n * 100, n * 100 + 99)) for n in (1, 2))
     private = {k for k in one if "PORT" in k or "LOC" in k or "PATH" in k or "STATE" in k or "FOLDER" in k}
-    assert len(private) == 11
+    assert len(private) == 13
     assert all(one[k] != two[k] for k in private)
 
 
