@@ -21,7 +21,7 @@ from dp_accounting.rdp import RdpAccountant
 from moorage_api.gates import Gate
 from moorage_api.privacy import Privacy
 from moorage_api.robustness import Adversarial, Evaluation, RobustnessEvaluation
-from moorage_api.run_config import JobIdentity, ResolvedDataset, RunConfig
+from moorage_api.run_config import Admission, JobIdentity, ResolvedDataset, RunConfig
 from moorage_api.run_report import RunReport
 from moorage_api.task import Optimization, Schedule, Task
 from moorage_api.training_job import TrainingResources
@@ -216,6 +216,31 @@ def test_stopped_then_killed_whole_then_a_worker_killed_and_every_step_counts_on
     before = (run.folder / "report.json").read_bytes()
     assert run.to_the_end() == (0, "")
     assert (run.folder / "report.json").read_bytes() == before, "a finished run is not run again"
+
+
+def test_a_plan_waits_for_the_privacy_ledger_which_may_refuse(tmp_path):
+    run = Run(tmp_path, privacy=Privacy(epsilon=2, delta=1e-5), optimization=Optimization(steps=20), admission_required=True)
+    run.folder.mkdir()
+    answer = run.folder / "admission.json"
+    answer.write_text(Admission(granted=False, message="an answer to an earlier question").model_dump_json(by_alias=True))
+    with run.started() as process:
+        run.wait_for(lambda: (run.folder / "report.json").exists() and run.report.phase == "Planned", process)
+        mechanism = run.report.plan.mechanism
+        assert (mechanism.sampling_rate, mechanism.steps) == (64 / 1437, 20)
+        assert not answer.exists()
+
+        code, errors = run.to_the_end()
+        assert code == 1
+        assert "another process runs this job" in errors
+        assert process.poll() is None
+
+        answer.write_text(Admission(granted=False, message="0.5 of epsilon is left; 2 were asked for").model_dump_json(by_alias=True))
+        code, errors = run.end_of(process)
+    assert code == 1
+    assert errors == "0.5 of epsilon is left; 2 were asked for\n"
+    assert run.report.failure.reason == "Refused"
+    assert run.report.privacy.epsilon_spent == 0
+    assert run.journalled == 0
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from moorage_api.privacy import Privacy
-from moorage_api.run_config import Admission, ResolvedDataset, RunConfig
+from moorage_api.run_config import ResolvedDataset, RunConfig
 from moorage_api.run_report import RunReport
 
 DEADLINE_SECONDS = 120
@@ -53,32 +51,3 @@ def test_wrong_records_are_invalid_input_at_the_terminal_and_in_the_report(make_
     assert "no.csv does not exist" in errors
     assert (report.phase, report.failure.reason) == ("Failed", "InvalidInput")
     assert "Traceback" in Path(config.folder, "run.log").read_text()
-
-
-def test_a_plan_waits_for_the_privacy_ledger_which_may_refuse(make_config, tmp_path):
-    config = make_config(privacy=Privacy(epsilon=2, delta=1e-5), admission_required=True)
-    answer = Path(config.folder, "admission.json")
-    stale = Admission(granted=False, message="an answer to an earlier question")
-    answer.write_text(stale.model_dump_json(by_alias=True))
-    process = start(config, tmp_path)
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not Path(config.folder, "report.json").exists() or report_of(config).phase != "Planned":
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    mechanism = report_of(config).plan.mechanism
-    assert (mechanism.sampling_rate, mechanism.steps) == (64 / 1437, 20)
-    assert not answer.exists()
-
-    code, errors = end(start(config, tmp_path))
-    assert code == 1
-    assert "another process runs this job" in errors
-    assert process.poll() is None
-
-    answer.write_text(Admission(granted=False, message="0.5 of epsilon is left; 2 were asked for").model_dump_json(by_alias=True))
-    code, errors = end(process)
-    assert code == 1
-    assert errors == "0.5 of epsilon is left; 2 were asked for\n"
-    assert report_of(config).failure.reason == "Refused"
-    assert report_of(config).privacy.epsilon_spent == 0
-    assert not Path(config.folder, "steps.journal").exists()

@@ -114,12 +114,13 @@ def test_bounds_and_categories_hold():
 
 def test_a_records_attack_does_not_depend_on_other_records():
     signature = Signature(input="image", shape=[1, 8, 8], classes=["a", "b"])
-    network = build_network(Task(type="ImageClassification", model="ResNet50"), signature, (1, 8, 8), private=False)
-    x, y = torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 0])
-    settings = {"norm": "Linf", "radius": 0.1, "steps": 2, "step_size": 0.05}
+    # In double precision, or a gradient that is nearly zero may change its sign with the order in which a batch is added up.
+    network = build_network(Task(type="ImageClassification", model="ResNet50"), signature, (1, 8, 8), private=False).double()
+    x, y = torch.rand(3, 1, 8, 8, dtype=torch.double), torch.tensor([0, 1, 0])
+    settings = {"norm": "L2", "radius": 0.1, "steps": 2, "step_size": 0.05}
     together = pgd(network, x, y, start=RecordDraws(0, 5, np.array([7, 8, 9])), **settings, **SPACE)
     alone = pgd(network, x[:1], y[:1], start=RecordDraws(0, 5, np.array([7])), **settings, **SPACE)
-    assert (together[:1] - alone).abs().max() < 1e-5 or ((together[:1] - alone).abs() > 1e-5).float().mean() < 0.02
+    torch.testing.assert_close(together[:1], alone, atol=1e-5, rtol=0)
     assert network.training
 
 
