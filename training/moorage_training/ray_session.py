@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Self
 
@@ -88,12 +90,19 @@ def _start(joined: bool) -> None:
     ray.init(
         address="local",
         num_cpus=_cpus_here(),
+        runtime_env=_python_of_workers(),
         include_dashboard=False,
         _node_ip_address=LOOPBACK,
         log_to_driver=False,
         logging_level=logging.ERROR,
         object_store_memory=OBJECT_STORE_BYTES,
     )
+
+
+def _python_of_workers() -> dict[str, str]:
+    """Ray hands the path of Python to a shell as it is; one with a space in it has to be quoted before."""
+    quoted = shlex.quote(sys.executable)
+    return {} if quoted == sys.executable else {"py_executable": quoted}
 
 
 def _cpus_here() -> int:

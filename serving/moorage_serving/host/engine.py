@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -48,7 +49,13 @@ class Engine:
         if os.environ.get("RAY_ADDRESS"):
             ray.init()
         else:
-            ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, _node_ip_address="127.0.0.1")
+            ray.init(
+                address="local",
+                runtime_env=_python_of_workers(),
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _node_ip_address="127.0.0.1",
+            )
         serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(host=host, port=port))
 
     def deploy(self, applications: dict[str, tuple[str, Any]]) -> None:
@@ -92,6 +99,12 @@ def _controller_client() -> Any:
     from ray.serve.context import _get_global_client
 
     return _get_global_client()
+
+
+def _python_of_workers() -> dict[str, str]:
+    """Ray hands the path of Python to a shell as it is; one with a space in it has to be quoted before."""
+    quoted = shlex.quote(sys.executable)
+    return {} if quoted == sys.executable else {"py_executable": quoted}
 
 
 def _check_free(host: str, port: int) -> None:
