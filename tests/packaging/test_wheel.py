@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 IMPORTS = {
     "": ["moorage_api.manifest", "moorage_api.artifact"],
+    "operator": ["moorage_api.manifest", "kopf", "kubernetes.aio.client", "prometheus_client"],
     "billing": ["moorage_billing.ledger", "moorage_billing.privacy_ledger", "moorage_billing.invoice"],
     "serve": ["moorage_serving.app", "moorage_serving.host"],
     "train": ["moorage_training.run", "moorage_training.export.publish"],
