@@ -30,7 +30,7 @@ demo: setup ## Train, gate, serve, call and bill the digits example on this mach
 	@$(PY) -m moorage_cli.demo
 
 test: test-unit test-property test-local-engine test-packaging ## Run every tier of tests
-	@echo "make test: all tiers passed (unit, property, local engine, packaging); none was skipped"
+	@echo "make test: every tier passed (unit, property, local engine, packaging); what was skipped, if anything, is listed above with its reason"
 
 test-unit: setup ## Unit tests: seconds, no network, no Ray
 	$(PYTEST) tests/unit -q -n 2 --dist loadfile
