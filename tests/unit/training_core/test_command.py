@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,16 @@ def test_wrong_records_are_invalid_input_at_the_terminal_and_in_the_report(make_
     assert "no.csv does not exist" in errors
     assert (report.phase, report.failure.reason) == ("Failed", "InvalidInput")
     assert "Traceback" in Path(config.folder, "run.log").read_text()
+
+
+def test_linear_algebra_has_no_threads_that_a_fork_could_end():
+    """Ray is started, and forks, while the plan is computed; see moorage_training.__main__."""
+    script = (
+        "import moorage_training.__main__, numpy, scipy.linalg, threadpoolctl;"
+        "print([p['num_threads'] for p in threadpoolctl.threadpool_info() if p['internal_api'] == 'openblas'])"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "4"}
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True).stdout
+    threads = json.loads(printed)
+    assert threads
+    assert set(threads) == {1}
