@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moorage_api.base import ApiModel, Digest, Text
@@ -70,8 +69,3 @@ def rollout(deployed: Deployed | None, choice: Choice, generation: int) -> Deplo
         return deployed if deployed.uri == choice.uri else deployed.model_copy(update={"uri": choice.uri})
     revision = (deployed.revision if deployed else 0) + 1
     return Deployed(uri=choice.uri, digest=choice.digest, revision=revision, generation=generation)
-
-
-def all_settled(choices: Sequence[Choice]) -> bool:
-    """Whether no choice can change any more without an edit."""
-    return all(choice.final for choice in choices)
