@@ -45,13 +45,21 @@ MAX_WORKLOAD_NAME = 47
 """KubeRay derives the names of pods and services from a RayJob's or RayService's, which must still fit into 63."""
 
 
-def workload_name_rule(kind: str, child: str) -> Rule:
-    """A `kind` gives its name to a KubeRay `child`."""
-    return Rule(
-        ".metadata.name",
-        f"size(self.metadata.name) <= {MAX_WORKLOAD_NAME}",
-        lambda resource: len(resource.metadata.name) <= MAX_WORKLOAD_NAME,
-        f"a {kind}'s name has at most {MAX_WORKLOAD_NAME} characters, for its {child} has the same name; shorten it",
+def workload_name_rules(kind: str, child: str) -> tuple[Rule, Rule]:
+    """A `kind` gives its name to a KubeRay `child`, which is a DNS-1035 label: shorter than others, and it begins with a letter."""
+    return (
+        Rule(
+            ".metadata.name",
+            f"size(self.metadata.name) <= {MAX_WORKLOAD_NAME}",
+            lambda resource: len(resource.metadata.name) <= MAX_WORKLOAD_NAME,
+            f"a {kind}'s name has at most {MAX_WORKLOAD_NAME} characters, for its {child} has the same name; shorten it",
+        ),
+        Rule(
+            ".metadata.name",
+            "self.metadata.name.matches('^[a-z]')",
+            lambda resource: resource.metadata.name[:1].isalpha(),
+            f"a {kind}'s name begins with a letter, for its {child} has the same name; put one in front",
+        ),
     )
 
 

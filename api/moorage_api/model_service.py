@@ -8,7 +8,7 @@ from pydantic import Field
 
 from moorage_api.base import AnyMapping, ApiModel, Count, Digest, MemoryQuantity, Name, Rule, Text, Uri
 from moorage_api.gates import Gate
-from moorage_api.meta import Resource, Status, workload_name_rule
+from moorage_api.meta import Resource, Status, workload_name_rules
 from moorage_api.unique import UniqueItems
 
 
@@ -152,7 +152,7 @@ class ModelServiceStatus(Status):
 class ModelService(Resource):
     """An artifact served to tenants over the Open Inference Protocol v2."""
 
-    rules = (workload_name_rule("ModelService", "RayService"),)
+    rules = workload_name_rules("ModelService", "RayService")
 
     kind: Literal["ModelService"] = "ModelService"
     """The kind."""

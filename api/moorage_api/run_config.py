@@ -8,6 +8,8 @@
     artifact/        the exported model, before it is moved to `output`
 and reads there, if `admission_required`:
     admission.json   Admission, written by whoever owns the privacy ledger once the report carries a plan
+
+On a cluster the driver exchanges the two small documents through ConfigMaps (`cluster`): report.json goes out, admission.json comes in.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pydantic import Field
 from moorage_api.base import ApiModel, Text, Uri
 from moorage_api.data_source import Augmentation, Columns, Format, Split
 from moorage_api.gates import Gate
-from moorage_api.privacy import Privacy
+from moorage_api.privacy import Privacy, PrivacyMechanism
 from moorage_api.robustness import Adversarial, Evaluation
 from moorage_api.task import Optimization, Task
 from moorage_api.training_job import TrainingJob, TrainingResources
@@ -57,6 +59,17 @@ class ResolvedDataset(ApiModel):
     """Random changes to training images."""
 
 
+class ClusterObjects(ApiModel):
+    """Where the run's driver meets the operator: two ConfigMaps, by the driver's own ServiceAccount."""
+
+    namespace: Text
+    """Of both."""
+    report: Text
+    """The ConfigMap whose key `report.json` the driver keeps equal to the run's report, without `workers`."""
+    admission: Text
+    """The ConfigMap whose key `admission.json` the driver waits for, if `admissionRequired`."""
+
+
 class RunConfig(ApiModel):
     """Everything that a run needs to know."""
 
@@ -88,6 +101,12 @@ class RunConfig(ApiModel):
     """The folder that the artifact is put into, under its digest's name."""
     admission_required: bool = False
     """Wait for `admission.json` before the first private step."""
+    attempt: Annotated[int, Field(ge=1)] = 1
+    """Which attempt at the run this is; the report carries it, and an answer to another attempt's plan is none to this one's."""
+    executed_steps_at_least: Annotated[int, Field(ge=0)] = 0
+    """Private steps that an earlier attempt reported. A folder that knows of fewer has lost its journal, and the run is refused."""
+    cluster: ClusterObjects | None = None
+    """The ConfigMaps of a run on a cluster; nothing on one machine."""
 
 
 class Admission(ApiModel):
@@ -97,6 +116,10 @@ class Admission(ApiModel):
     """Whether the run may start."""
     message: str = ""
     """Why not, and what would fit."""
+    attempt: Annotated[int, Field(ge=1)] | None = None
+    """Whose plan it answers. Default: that of whichever attempt reads it."""
+    mechanism: PrivacyMechanism | None = None
+    """The plan that it answers; another plan has to be asked for again. Default: whichever is planned."""
 
 
 def run_config_for(

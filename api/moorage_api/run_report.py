@@ -62,6 +62,8 @@ class RunReport(ApiModel):
     """Where the run is."""
     updated_at: Timestamp
     """When the report was written."""
+    attempt: Annotated[int, Field(ge=1)] = 1
+    """The attempt that the report is of: its RunConfig's."""
     plan: Plan | None = None
     """From `Planned` on."""
     progress: Progress | None = None

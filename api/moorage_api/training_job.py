@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from moorage_api.base import AnyMapping, ApiModel, Count, Decimal, Digest, MemoryQuantity, Name, Rule, Text, Uri
+from moorage_api.base import AnyMapping, ApiModel, Count, Decimal, Digest, MemoryQuantity, Name, Rule, Text, Timestamp, Uri
 from moorage_api.data_source import Augmentation, Columns, Deidentification, Format, Split, private_table_rule
 from moorage_api.gates import Gate, GateResult
-from moorage_api.meta import Resource, Status, workload_name_rule
+from moorage_api.meta import Resource, Status, workload_name_rules
 from moorage_api.privacy import Privacy, PrivacySpend
 from moorage_api.robustness import Adversarial, Evaluation
 from moorage_api.task import Optimization, Task
@@ -84,8 +84,6 @@ class Export(ApiModel):
 class TrainingResources(ApiModel):
     """What the job holds, and pays for, while it runs."""
 
-    rules = (Rule.not_yet("queue"),)
-
     workers: Annotated[int, Field(ge=1, le=1000)] = 1
     """Ray Train workers, each with a share of the records."""
     cpus_per_worker: Annotated[int, Field(ge=1, le=256)] = 1
@@ -97,7 +95,7 @@ class TrainingResources(ApiModel):
     node_pool: Name = "default"
     """A pool of nodes by the platform team's name for it; the local engine has `default` only."""
     queue: Name | None = None
-    """A Kueue LocalQueue."""
+    """A queue of Kueue (a LocalQueue of the namespace) or Volcano, whichever the platform team set; clusters only."""
 
 
 class RunPolicy(ApiModel):
@@ -240,6 +238,14 @@ class TrainingJobStatus(Status):
     """The artifact."""
     ray_job_name: Text | None = None
     """The RayJob, on a cluster."""
+    run: Annotated[str, Field(max_length=63)] | None = None
+    """Which run the figures are of, on a cluster: a digest of the spec without runPolicy."""
+    attempts: Count = 0
+    """Attempts of this run that ended badly, on a cluster; held against runPolicy.backoffLimit."""
+    active_since: Timestamp | None = None
+    """From when on the run's present stretch counts against activeDeadlineSeconds, on a cluster."""
+    active_seconds: Annotated[float, Field(ge=0)] = 0.0
+    """How long the run was active before that, on a cluster: suspended time does not count."""
     cost: Decimal | None = None
     """The cost so far, in the currency of the tenant's plan."""
 
@@ -247,7 +253,7 @@ class TrainingJobStatus(Status):
 class TrainingJob(Resource):
     """One model trained once, privately and robustly where asked, evaluated and held against its gates."""
 
-    rules = (workload_name_rule("TrainingJob", "RayJob"),)
+    rules = workload_name_rules("TrainingJob", "RayJob")
 
     kind: Literal["TrainingJob"] = "TrainingJob"
     """The kind."""

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from moorage_api.access_policy import KEY_PREFIX_LENGTH, AccessPolicy, ApiKey, TenantAccess
 from moorage_api.errors import InvalidInput, Problem, Refused
 from moorage_api.tenant import Tenant
-from moorage_cli.clock import moment, timestamp
+from moorage_api.clock import moment, timestamp
 from moorage_cli.durable_file import write_durably
 from moorage_cli.home import Home
 from moorage_cli.home_lock import brief_lock

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from moorage_api.model_service import ModelService
 from moorage_api.training_job import TrainingJob, TrainingJobStatus
-from moorage_cli.engine.conditions import condition
+from moorage_api.conditions import condition
 from moorage_cli.engine.embedded import Snapshot
 
 LINE_SECONDS = 5.0

@@ -15,7 +15,7 @@ from moorage_api.tenant import RateLimit, Tenant
 from moorage_api.training_job import TrainingJob
 from moorage_billing.period import Period
 from moorage_cli.api_keys import create_key
-from moorage_cli.clock import timestamp, utc_now
+from moorage_api.clock import timestamp, utc_now
 from moorage_cli.demo.callers import Caller, Tally, call_all, digit_records
 from moorage_cli.demo.plain_twin import plain_twin
 from moorage_cli.demo.stopwatch import Stopwatch

@@ -18,7 +18,7 @@ from moorage_billing.object_cost import object_cost
 from moorage_billing.privacy_holdings import DatasetKey
 from moorage_billing.privacy_ledger import PrivacyLedger
 from moorage_billing.shipper import drain
-from moorage_cli.clock import timestamp
+from moorage_api.clock import timestamp
 from moorage_cli.home import Home
 
 

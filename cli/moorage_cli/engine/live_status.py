@@ -14,7 +14,7 @@ from moorage_api.tenant import Tenant, TenantStatus
 from moorage_billing.privacy_ledger import PrivacyLedger
 from moorage_cli.api_keys import is_active, read_policy
 from moorage_cli.engine.accounts import budget_key
-from moorage_cli.engine.conditions import condition, with_condition
+from moorage_api.conditions import condition, with_condition
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.home_lock import is_running
 

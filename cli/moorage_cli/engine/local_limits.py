@@ -22,6 +22,8 @@ def local_limits(resource: AnyResource, where: str) -> Iterator[Problem]:
             yield Problem("a local run has no container image", where, "spec.image", spec.image, REMEDY)
         if spec.pod_template is not None:
             yield Problem("a local run has no pods", where, "spec.podTemplate", remedy=REMEDY)
+        if resources.queue is not None:
+            yield Problem("a local run waits in no queue", where, "spec.resources.queue", resources.queue, REMEDY)
         yield from _pool(resources.node_pool, where)
         yield from _memory(resources.memory_per_worker, "memoryPerWorker", where)
     elif isinstance(resource, ModelService):

@@ -13,7 +13,7 @@ from moorage_api.price_plan import PricePlan
 from moorage_api.tenant import Tenant
 from moorage_api.training_job import TrainingJob
 from moorage_cli.engine.record_location import overlapping, same_records
-from moorage_cli.engine.tenancy import tenant_of
+from moorage_api.tenancy import tenant_of
 
 
 @dataclass(frozen=True)

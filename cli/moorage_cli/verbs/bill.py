@@ -13,7 +13,7 @@ from moorage_api.tenant import Tenant
 from moorage_billing.invoice import Invoice
 from moorage_billing.period import Period
 from moorage_billing.render import focus_csv, to_json
-from moorage_cli.clock import timestamp, utc_now
+from moorage_api.clock import timestamp, utc_now
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.home import open_home
 from moorage_cli.invoicing import invoices_of, say_invoice

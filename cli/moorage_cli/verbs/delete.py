@@ -12,7 +12,7 @@ from moorage_api.model_service import ModelService
 from moorage_api.tenant import Tenant
 from moorage_api.training_job import TrainingJob
 from moorage_cli.api_keys import read_policy, revoke_key
-from moorage_cli.clock import utc_now
+from moorage_api.clock import utc_now
 from moorage_cli.engine.accounts import Accounts
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.engine.settlement import forget_runs

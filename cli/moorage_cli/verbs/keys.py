@@ -11,7 +11,7 @@ import typer
 from moorage_api.errors import InvalidInput, Problem
 from moorage_api.tenant import Tenant
 from moorage_cli.api_keys import create_key, is_active, read_policy, revoke_key
-from moorage_cli.clock import utc_now
+from moorage_api.clock import utc_now
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.home import open_home
 from moorage_cli.options import DEFAULT_HOME, HomeOption, OutputOption

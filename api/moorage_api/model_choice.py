@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from moorage_api.base import ApiModel, Digest, Text
 from moorage_api.model_service import ModelService
 from moorage_api.training_job import TrainingJob
-from moorage_cli.engine.conditions import condition, holds
+from moorage_api.conditions import condition, holds
 
 
 class Deployed(ApiModel):
@@ -16,6 +16,7 @@ class Deployed(ApiModel):
     uri: Text
     """The artifact's folder."""
     digest: Digest
+    """The artifact's digest."""
     revision: int
     """Counts the models and specs that were rolled out."""
     generation: int

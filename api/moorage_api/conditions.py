@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from moorage_api.meta import Condition, Status
-from moorage_cli.clock import timestamp
+from moorage_api.clock import timestamp
 
 Truth = Literal["True", "False", "Unknown"]
 MAX_MESSAGE = 32768
