@@ -6,8 +6,8 @@ import re
 from datetime import datetime
 from typing import Literal
 
-from moorage_api.meta import Condition, Status
 from moorage_api.clock import timestamp
+from moorage_api.meta import Condition, Status
 
 Truth = Literal["True", "False", "Unknown"]
 MAX_MESSAGE = 32768

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from moorage_api.base import ApiModel, Digest, Text
+from moorage_api.conditions import condition, holds
 from moorage_api.model_service import ModelService
 from moorage_api.training_job import TrainingJob
-from moorage_api.conditions import condition, holds
 
 
 class Deployed(ApiModel):

@@ -32,10 +32,19 @@ class ServiceConfig(ApiModel):
     """Who may call."""
     access_policy: Text
     """The AccessPolicy's file; re-read within two seconds of a change."""
+    policy_required: bool = False
+    """Whether a replica answers only once there is a policy: on a cluster whoever writes it starts at the same time as the replica."""
     outbox: Text
     """A folder of this service's own; each replica keeps its outbox there."""
     ledger: Text
     """The ledger's SQLAlchemy URL, e.g. `sqlite:////home/me/.moorage/ledger.db`."""
+
+
+class ServiceUpdate(ApiModel):
+    """What changes of a running service in place, as Ray Serve's `user_config`: applied before the first request, and at each change."""
+
+    access: Access
+    """Who may call, in place of the ServiceConfig's."""
 
 
 class ServingConfig(ApiModel):

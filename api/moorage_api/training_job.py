@@ -239,9 +239,11 @@ class TrainingJobStatus(Status):
     ray_job_name: Text | None = None
     """The RayJob, on a cluster."""
     run: Annotated[str, Field(max_length=63)] | None = None
-    """Which run the figures are of, on a cluster: a digest of the spec without runPolicy."""
+    """Which run the figures are of, on a cluster: the generation it began with, and a digest of the spec without runPolicy."""
     attempts: Count = 0
     """Attempts of this run that ended badly, on a cluster; held against runPolicy.backoffLimit."""
+    failed_at: Timestamp | None = None
+    """When the latest of them did; the next attempt begins after a pause."""
     active_since: Timestamp | None = None
     """From when on the run's present stretch counts against activeDeadlineSeconds, on a cluster."""
     active_seconds: Annotated[float, Field(ge=0)] = 0.0

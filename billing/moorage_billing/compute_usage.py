@@ -58,6 +58,25 @@ def replica_usage(
     return list(_usage(source, replica, subject, tenant, (cpus, gpus), (started_at, until), final, until, since))
 
 
+def pod_usage(
+    pod_uid: str,
+    subject: Subject,
+    tenant: str,
+    cpus: float,
+    gpus: float,
+    started_at: str,
+    until: str,
+    final: bool,
+    since: str | None = None,
+) -> Iterator[UsageEvent]:
+    """The final buckets of one pod that ran from `started_at` to `until`; `final`: it ended there. Pure, and lazy: a pod may be old.
+
+    The source is `Pod/<uid>`, an event's id its bucket's start. `since` leaves out the buckets that ended by then, which
+    the ledger has.
+    """
+    yield from _usage(f"Pod/{pod_uid}", "", subject, tenant, (cpus, gpus), (started_at, until), final, until, since)
+
+
 def _usage(
     source: str,
     holder: str,
@@ -73,6 +92,8 @@ def _usage(
     known = min(end, micros_of(now))
     complete = finished and known == end
     micro = [round(amount * MICRO) for amount in held]
+    if not any(micro):
+        return
     bucket = max(start, micros_of(since) if since else start) // _BUCKET_US * _BUCKET_US
     while bucket < known and (complete or bucket + _BUCKET_US <= known):
         first, last = max(bucket, start) - start, min(bucket + _BUCKET_US, known) - start
@@ -80,7 +101,8 @@ def _usage(
         quantities = {meter: amount for meter, amount in zip(_METERS[subject.kind], amounts, strict=True) if amount}
         if quantities:
             time = timestamp_of(bucket)
-            yield UsageEvent(source=source, id=f"{holder}/{time}", tenant=tenant, subject=subject, time=time, quantities=quantities)
+            id_ = f"{holder}/{time}" if holder else time
+            yield UsageEvent(source=source, id=id_, tenant=tenant, subject=subject, time=time, quantities=quantities)
         bucket += _BUCKET_US
 
 

@@ -9,7 +9,7 @@ depend on how use is spread over objects, and a line is less than one nano-unit 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -104,7 +104,7 @@ def make_invoice(events: Iterable[UsageEvent], plan: PricePlan, tenant: Tenant, 
         plan=plan.metadata.name,
         currency=plan.spec.currency,
         period=period,
-        subscription=_subscription(plan.spec.subscription, tenant, period),
+        subscription=subscription_due(plan.spec.subscription, tenant, period),
         usage=_usage_lines(own, plan),
         responses=_responses(own),
         issuer=issuer,
@@ -116,6 +116,11 @@ def _usage_lines(events: list[UsageEvent], plan: PricePlan) -> tuple[UsageLine, 
     for event in events:
         for meter, quantity in event.quantities.items():
             used[meter].append((event.subject, quantity))
+    return usage_lines(used, plan)
+
+
+def usage_lines(used: Mapping[MeterName, list[tuple[Subject, int]]], plan: PricePlan) -> tuple[UsageLine, ...]:
+    """The lines of a month's use: for each meter the quantities of its events with who caused them, in the order of time. Pure."""
     prices = {meter.meter: meter for meter in plan.spec.meters}
     lines = [line for name, steps in used.items() for line in _meter_lines(name, prices.get(name), steps)]
     return tuple(sorted(lines, key=lambda line: (line.meter, _identity(line.subject), line.tier)))
@@ -161,8 +166,11 @@ def _responses(events: list[UsageEvent]) -> tuple[Responses, ...]:
     return tuple(Responses(subjects[key], dict(sorted(counts[key].items()))) for key in sorted(counts))
 
 
-def _subscription(subscription: Subscription | None, tenant: Tenant, period: Period) -> SubscriptionLine | None:
-    """The fee that falls due in `period`: each month from the tenant's first, or the month of the first and its anniversaries."""
+def subscription_due(subscription: Subscription | None, tenant: Tenant, period: Period) -> SubscriptionLine | None:
+    """The fee that falls due in `period`: each month from the tenant's first, or the month of the first and its anniversaries.
+
+    Raises InvalidInput for an annual fee of a tenant without a date of creation.
+    """
     if subscription is None:
         return None
     created = tenant.metadata.creation_timestamp

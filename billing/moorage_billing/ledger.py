@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Column, Connection, Row, func, insert, select
 
-from moorage_api.errors import Problem, Refused
+from moorage_api.errors import InvalidInput, Problem, Refused
 from moorage_api.usage import Subject, UsageEvent
-from moorage_billing.database import Database
+from moorage_billing.database import Database, opened
 from moorage_billing.instant import micros_of, timestamp_of
 from moorage_billing.period import Period
 from moorage_billing.schema import usage_conflicts, usage_events
 
 _log = logging.getLogger(__name__)
 _LOOKUP_SIZE = 500
+_MOST_NAMED = 5
+_LONGEST = 253
+_LARGEST = 2**63 - 1
 _FACTS = [c for c in usage_events.c if c.name != "sequence"]
 
 
@@ -36,15 +40,23 @@ class ConflictingEvents(Refused):
         )
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a batch. accepted: events that the ledger lacked. set_aside: events that conflict with it, not billed."""
+
+    accepted: int
+    set_aside: int
+
+
 class Ledger:
     """Usage events in a SQL database; safe for any number of processes and threads at once."""
 
-    def __init__(self, url: str, busy_seconds: float = 30.0) -> None:
-        """Open by SQLAlchemy URL (`sqlite:////ABSOLUTE/PATH`), making the tables on first use.
+    def __init__(self, ledger: str | Database, busy_seconds: float = 30.0) -> None:
+        """Open by SQLAlchemy URL (`sqlite:////ABSOLUTE/PATH`), making the tables on first use, or share an open database.
 
         Raises InvalidInput for a bad URL, Unavailable where the database cannot be used.
         """
-        self._database = Database(url, busy_seconds)
+        self._database = opened(ledger, busy_seconds)
 
     def append(self, events: Iterable[UsageEvent]) -> int:
         """Write the events that the ledger lacks, durably and in one transaction; how many those were.
@@ -74,23 +86,33 @@ class Ledger:
 
     def append_or_set_aside(self, events: Iterable[UsageEvent]) -> int:
         """Append, but an event that conflicts is set aside, loudly, and holds up no other. Raises InvalidInput, Unavailable."""
+        return self.take(events).accepted
+
+    def take(self, events: Iterable[UsageEvent]) -> Receipt:
+        """As `append_or_set_aside`, and how many were set aside."""
         waiting = list(events)
+        set_aside = 0
         while True:
             try:
-                return self.append(waiting)
+                return Receipt(self.append(waiting), set_aside)
             except ConflictingEvents as conflict:
-                _log.error("set aside in usage_conflicts, not billed: %s", conflict)
-                for event in conflict.events:
-                    self.set_aside(event)
-                waiting = [event for event in waiting if event not in conflict.events]
+                named = "; ".join(str(problem) for problem in conflict.problems[:_MOST_NAMED])
+                _log.error("set aside in usage_conflicts, not billed, %d events: %s", len(conflict.events), named)
+                self.set_aside(*conflict.events)
+                aside = {_canonical(event) for event in conflict.events}
+                left = [event for event in waiting if _canonical(event) not in aside]
+                set_aside += len(waiting) - len(left)
+                waiting = left
 
-    def set_aside(self, event: UsageEvent) -> None:
-        """Keep an event that conflicts with the ledger where people can see it; it is never billed. Raises Unavailable."""
-        row = {"source": event.source, "id": event.id, "event": json.dumps(event.to_wire(), sort_keys=True)}
-        same = [usage_conflicts.c[name] == value for name, value in row.items()]
+    def set_aside(self, *events: UsageEvent) -> None:
+        """Keep events that conflict with the ledger where people can see them; they are never billed. Raises Unavailable."""
+        wanted = {(e.source, e.id, _canonical(e)) for e in events}
         with self._database.write() as connection:
-            if connection.scalar(select(usage_conflicts.c.sequence).where(*same)) is None:
-                connection.execute(insert(usage_conflicts), row)
+            columns = (usage_conflicts.c.source, usage_conflicts.c.id, usage_conflicts.c.event)
+            rows = _rows_of(connection, columns, {(source, id_) for source, id_, _ in wanted})
+            fresh = sorted(wanted - {(row["source"], row["id"], row["event"]) for row in rows})
+            if fresh:
+                connection.execute(insert(usage_conflicts), [{"source": s, "id": i, "event": e} for s, i, e in fresh])
 
     def conflicts(self) -> list[UsageEvent]:
         """The events that were set aside, oldest first. Raises Unavailable."""
@@ -134,12 +156,25 @@ class Ledger:
         self._database.close()
 
 
+def _named(event: UsageEvent) -> str:
+    return f"source {event.source!r}, id {event.id!r}"
+
+
+def _canonical(event: UsageEvent) -> str:
+    return json.dumps(event.to_wire(), sort_keys=True)
+
+
 def _row(event: UsageEvent) -> dict[str, Any]:
+    texts = {"source": event.source, "id": event.id, "tenant": event.tenant, **event.subject.model_dump()}
+    for name, text in texts.items():
+        if "\0" in text or len(text) > _LONGEST:  # what PostgreSQL cannot hold or index no ledger takes
+            fix = f"at most {_LONGEST} characters, none of them NUL"
+            raise InvalidInput(Problem("not a text for a ledger", _named(event), name, repr(text[:_LONGEST]), fix))
+    for meter, quantity in event.quantities.items():
+        if abs(quantity) > _LARGEST:
+            raise InvalidInput(Problem("the quantity is too large", _named(event), f"quantities.{meter}", None, f"at most {_LARGEST}"))
     return {
-        "source": event.source,
-        "id": event.id,
-        "tenant": event.tenant,
-        **event.subject.model_dump(),
+        **texts,
         "time_us": micros_of(event.time),
         "code": event.code,
         "quantities": json.dumps(event.quantities, sort_keys=True, separators=(",", ":")),
@@ -160,11 +195,14 @@ def _event(row: Row[Any]) -> UsageEvent:
 
 def _known(connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
     """The rows that the ledger has for some of `keys`."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    return {(row["source"], row["id"]): row for row in _rows_of(connection, _FACTS, keys)}
+
+
+def _rows_of(connection: Connection, columns: Sequence[Column[Any]], keys: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """The rows that `columns`' table has for pairs of source and id."""
+    table = columns[0].table.c
     for source, group in groupby(sorted(keys), key=lambda key: key[0]):
         ids = (key[1] for key in group)
         while some := list(islice(ids, _LOOKUP_SIZE)):
-            query = select(*_FACTS).where(usage_events.c.source == source, usage_events.c.id.in_(some))
-            for row in connection.execute(query).mappings():
-                found[row["source"], row["id"]] = dict(row)
-    return found
+            for row in connection.execute(select(*columns).where(table.source == source, table.id.in_(some))).mappings():
+                yield dict(row)

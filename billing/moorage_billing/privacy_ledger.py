@@ -20,7 +20,7 @@ from moorage_api.dataset import PrivacyBudget
 from moorage_api.errors import InvalidInput, Problem, Refused, Unavailable
 from moorage_api.privacy import PrivacyMechanism
 from moorage_billing.composition import epsilon_of, steps_that_fit
-from moorage_billing.database import Database
+from moorage_billing.database import Database, opened
 from moorage_billing.privacy_holdings import DatasetKey as DatasetKey
 from moorage_billing.privacy_holdings import Entry, Holding, holdings, within
 from moorage_billing.privacy_log import entry_values, last_sequence, read_entries, successor
@@ -30,6 +30,7 @@ from moorage_billing.schema import privacy_entries
 
 _log = logging.getLogger(__name__)
 _MAX_ATTEMPTS = 100
+_MAX_URI_BYTES = 2048
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class Reservation:
 class PrivacyLedger:
     """Reservations and spending by data set; safe for any number of processes at once."""
 
-    def __init__(self, url: str, busy_seconds: float = 30.0) -> None:
-        """Open by SQLAlchemy URL, which may be the usage ledger's. Raises InvalidInput, Unavailable."""
-        self._database = Database(url, busy_seconds)
+    def __init__(self, ledger: str | Database, busy_seconds: float = 30.0) -> None:
+        """Open by SQLAlchemy URL, which may be the usage ledger's, or share an open database. Raises InvalidInput, Unavailable."""
+        self._database = opened(ledger, busy_seconds)
 
     def reserve(self, dataset: DatasetKey, budget: PrivacyBudget, job_uid: str, job_ref: str, mechanism: PrivacyMechanism) -> Reservation:
         """Hold `mechanism` for a job if the composition of everything spent and reserved stays within the budget.
@@ -57,6 +58,8 @@ class PrivacyLedger:
         """
         if mechanism.steps < 1:
             raise InvalidInput(Problem("a reservation has at least one step", job_ref, "steps", str(mechanism.steps)))
+        if len(dataset.uri.encode()) > _MAX_URI_BYTES:
+            raise InvalidInput(Problem("the records' uri is too long", job_ref, "uri", None, f"at most {_MAX_URI_BYTES} bytes of UTF-8"))
         for _ in range(_MAX_ATTEMPTS):
             entries, own = self._read(dataset, job_uid)
             held = _held(dataset, own, job_ref, mechanism)
@@ -117,6 +120,11 @@ class PrivacyLedger:
             nothing = holding.mechanism.model_copy(update={"steps": 0})
             connection.execute(insert(privacy_entries), successor(last, "Released", nothing))
             return _holding(connection, job_uid)[0]
+
+    def holding(self, job_uid: str) -> Holding | None:
+        """What a job holds; None if it never reserved anything. Raises Unavailable."""
+        with self._database.read() as connection:
+            return next(iter(holdings(read_entries(connection, privacy_entries.c.job_uid == job_uid))), None)
 
     def statement(self, dataset: DatasetKey, budget: PrivacyBudget | None = None) -> Statement:
         """A data set's account. `budget` defaults to the one that was last reserved under, for a Dataset that is gone.

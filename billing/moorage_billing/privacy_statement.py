@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from moorage_api.dataset import PrivacyBudget
+from moorage_api.ledger_api import JobSpending, PrivacyStatement
 from moorage_api.privacy import PrivacyMechanism
 from moorage_billing.privacy_holdings import DatasetKey, EntryKind
 
@@ -44,3 +46,26 @@ class Statement:
     def overspent(self) -> bool:
         """More is spent and reserved than the budget allows, as when it was lowered."""
         return self.reserved > self.budget.epsilon
+
+
+def statement_document(statement: Statement) -> PrivacyStatement:
+    """As it is sent and shown. Pure."""
+    return PrivacyStatement(
+        uri=statement.dataset.uri,
+        budget=statement.budget,
+        spent=_bound(statement.spent),
+        reserved=_bound(statement.reserved),
+        remaining=statement.remaining,
+        overspent=statement.overspent,
+        jobs=[
+            JobSpending(
+                holder=j.job_uid, job_ref=j.job_ref, state=j.state, mechanism=j.mechanism, epsilon=_bound(j.epsilon), overrun=j.overrun
+            )
+            for j in statement.jobs
+        ],
+    )
+
+
+def _bound(epsilon: float) -> float | None:
+    """JSON has no infinity."""
+    return epsilon if math.isfinite(epsilon) else None

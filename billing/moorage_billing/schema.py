@@ -17,11 +17,18 @@ from sqlalchemy import (
     event,
 )
 
-VERSION = 1
+VERSION = 2
+"""1: usage, conflicts, privacy. 2: catalogue, API keys, and an index by object."""
 metadata = MetaData()
 
 # SQLite counts rows by itself only for INTEGER primary keys.
 _Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _text(length: int) -> String:
+    """Ordered by code point everywhere, as SQLite and Python do, not by the database's language."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
 
 schema_version = Table(
     "schema_version",
@@ -33,9 +40,9 @@ usage_events = Table(
     "usage_events",
     metadata,
     Column("sequence", _Sequence, primary_key=True, autoincrement=True),
-    Column("source", String(200), nullable=False),
-    Column("id", String(200), nullable=False),
-    Column("tenant", String(63), nullable=False),
+    Column("source", _text(200), nullable=False),
+    Column("id", _text(200), nullable=False),
+    Column("tenant", _text(63), nullable=False),
     Column("kind", String(63), nullable=False),
     Column("namespace", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -45,6 +52,7 @@ usage_events = Table(
     Column("quantities", Text, nullable=False),
     UniqueConstraint("source", "id"),
     Index("usage_events_by_tenant", "tenant", "time_us"),
+    Index("usage_events_by_object", "uid", "tenant", "time_us"),
 )
 """`time_us`: microseconds since 1970 UTC. `quantities`: canonical JSON of meter to micro-units."""
 
@@ -52,10 +60,10 @@ usage_conflicts = Table(
     "usage_conflicts",
     metadata,
     Column("sequence", _Sequence, primary_key=True, autoincrement=True),
-    Column("source", String(200), nullable=False),
-    Column("id", String(200), nullable=False),
+    Column("source", _text(200), nullable=False),
+    Column("id", _text(200), nullable=False),
     Column("event", Text, nullable=False),
-    UniqueConstraint("source", "id", "event"),
+    Index("usage_conflicts_by_id", "source", "id"),
 )
 """Events that came with the (source, id) of another event and other contents: kept for people, never billed."""
 
@@ -76,6 +84,29 @@ privacy_entries = Table(
     Index("privacy_entries_by_dataset", "dataset", "sequence"),
     Index("privacy_entries_by_job", "job_uid", "sequence"),
 )
+
+catalogue_versions = Table(
+    "catalogue_versions",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("document", Text, nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+)
+"""What was known of tenants and plans, from when on. `document`: a Catalogue as canonical JSON."""
+
+api_key_entries = Table(
+    "api_key_entries",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("prefix", String(16), nullable=False),
+    Column("tenant", _text(63), nullable=False),
+    Column("entry", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("expires_us", BigInteger),
+    Column("recorded_us", BigInteger, nullable=False),
+    UniqueConstraint("prefix", "entry"),
+)
+"""`entry`: Created or Revoked, each at most once a key. Only the SHA-256 of a key is here."""
 
 for _table in metadata.sorted_tables:
     for _verb in ("UPDATE", "DELETE"):

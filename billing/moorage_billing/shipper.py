@@ -1,4 +1,4 @@
-"""Moves events from the outboxes of a folder to the ledger: at least once, and the ledger takes each once.
+"""Moves events from the outboxes of a folder to the ledger, a database or its service: at least once, and the ledger takes each once.
 
 An event leaves its outbox only after the ledger's commit. Any number of shippers may watch one folder; one at a time works.
 """
@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from moorage_api.errors import MoorageError, Problem, Unavailable
 from moorage_api.usage import UsageEvent
-from moorage_billing.ledger import Ledger
 from moorage_billing.outbox_file import SUFFIX, Backlog, acquire, backlog_of, open_outbox, owned_if_dead, remove
+from moorage_billing.remote import AnyLedger, open_ledger
 from moorage_billing.storage_errors import unavailable
 
 _log = logging.getLogger(__name__)
@@ -49,11 +49,11 @@ class Shipper:
         self._thread.join()
 
     def _run(self) -> None:
-        ledger: Ledger | None = None
+        ledger: AnyLedger | None = None
         pause = self._interval_seconds
         while not self._stop.is_set():
             try:
-                ledger = ledger or Ledger(self._url, _BUSY_SECONDS)
+                ledger = ledger or open_ledger(self._url, _BUSY_SECONDS)
                 self.shipped += _ship_folder(self.folder, ledger, wait=False, stop=self._stop)
                 self.last_error, pause = None, self._interval_seconds
             except Exception as error:  # this thread must live: nothing else ships
@@ -67,7 +67,7 @@ class Shipper:
 
 def drain(folder: Path, ledger_url: str) -> int:
     """Ship what the folder's outboxes hold now; how many events that was. Raises Unavailable for the first outbox or ledger that fails."""
-    ledger = Ledger(ledger_url)
+    ledger = open_ledger(ledger_url)
     try:
         return _ship_folder(folder, ledger, wait=True, stop=Event())
     finally:
@@ -96,7 +96,7 @@ def _outboxes(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}"))
 
 
-def _ship_folder(folder: Path, ledger: Ledger, *, wait: bool, stop: Event) -> int:
+def _ship_folder(folder: Path, ledger: AnyLedger, *, wait: bool, stop: Event) -> int:
     """One pass over the folder; 0 if another shipper is at it and `wait` is false. A bad outbox does not hold up the others."""
     if not folder.is_dir():
         return 0
@@ -126,7 +126,7 @@ def _ship_folder(folder: Path, ledger: Ledger, *, wait: bool, stop: Event) -> in
     return moved
 
 
-def _ship_outbox(path: Path, ledger: Ledger, stop: Event) -> int:
+def _ship_outbox(path: Path, ledger: AnyLedger, stop: Event) -> int:
     """Ship what one outbox holds now; if its owner is dead it is then removed."""
     with owned_if_dead(path) as dead:
         if not path.exists():

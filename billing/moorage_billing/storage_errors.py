@@ -1,4 +1,4 @@
-"""What SQLite says when a file cannot be used, in words that name the file and the remedy."""
+"""What a database says when it cannot be used, in words that name it and the remedy."""
 
 from __future__ import annotations
 
@@ -24,8 +24,32 @@ _REASONS: dict[int, tuple[str, str]] = {
 }
 
 
+_SERVER_REASONS: dict[str, tuple[str, str]] = {
+    "22": ("the database refuses a value", "see the message"),
+    "08": ("the database server cannot be reached", "check that it runs and that its address is right"),
+    "28": ("the database server refuses the login", "check the user and the password in the ledger's URL"),
+    "3D": ("there is no such database", "create it, or name another in the ledger's URL"),
+    "40": ("another transaction was in the way", "try again"),
+    "42": ("the database server refuses the statement", "let the ledger's user own its tables, or give it CREATE on the schema"),
+    "53": ("the database server is out of disk, memory or connections", "see the message; nothing that was acknowledged is lost"),
+    "55": ("locked by another transaction", "wait for it, or end it"),
+    "57": ("the database server is stopping, starting or cancelled the statement", "try again"),
+    "58": ("the database server's disk reports an error", "check the disk and its free space"),
+    "25": ("the database server is read-only", "point to the primary server"),
+}
+_ANY = ("the database cannot be used", "see the message")
+
+
 def unavailable(error: BaseException, where: str) -> Unavailable:
     """The Unavailable that stands for a database driver's or the operating system's error about the file or URL `where`."""
+    message, remedy = _reason(error)
+    return Unavailable(Problem(f"{message}: {' '.join(str(error).split())}", where, remedy=remedy))
+
+
+def _reason(error: BaseException) -> tuple[str, str]:
     code = getattr(error, "sqlite_errorcode", None)
-    message, remedy = _REASONS.get(code & 0xFF if isinstance(code, int) else -1, ("the database cannot be used", "see the message"))
-    return Unavailable(Problem(f"{message}: {error}", where, remedy=remedy))
+    if isinstance(code, int):
+        return _REASONS.get(code & 0xFF, _ANY)
+    if hasattr(error, "sqlstate"):
+        return _SERVER_REASONS.get((error.sqlstate or "08")[:2], _ANY)
+    return _ANY

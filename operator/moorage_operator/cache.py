@@ -41,9 +41,10 @@ class Cache:
         known = self._objects[kind].get(key)
         if known is not None and _version(known) >= _version(body) and known["metadata"].get("uid") == metadata.get("uid"):
             return False
+        if known is not None:
+            self._forget(kind, key, known)
         self._objects[kind][key] = _projected(body)
-        owner = (metadata.get("labels") or {}).get(names.UID)
-        if owner:
+        if owner := _owner(body):
             self._by_owner[kind, owner].add(key)
         return True
 
@@ -55,13 +56,8 @@ class Cache:
             self._gone.popitem(last=False)
         known = self._objects[kind].get(key)
         if known is not None and known["metadata"].get("uid") == uid:
+            self._forget(kind, key, known)
             del self._objects[kind][key]
-            self._parsed.pop((kind, key), None)
-        owner = (body["metadata"].get("labels") or {}).get(names.UID)
-        if owner:
-            self._by_owner[kind, owner].discard(key)
-            if not self._by_owner[kind, owner]:
-                del self._by_owner[kind, owner]
 
     def get(self, kind: str, namespace: str | None, name: str) -> Body | None:
         """The object's body, or None."""
@@ -87,6 +83,14 @@ class Cache:
         found = (self._model(kind, key, body) for key, body in self._objects[kind].items())
         return [model for model in found if model is not None]
 
+    def _forget(self, kind: str, key: Key, body: Body) -> None:
+        """Take the object out of what is derived from it."""
+        self._parsed.pop((kind, key), None)
+        if owner := _owner(body):
+            self._by_owner[kind, owner].discard(key)
+            if not self._by_owner[kind, owner]:
+                del self._by_owner[kind, owner]
+
     def _model(self, kind: str, key: Key, body: Body) -> AnyResource | None:
         version = body["metadata"].get("resourceVersion", "")
         cached = self._parsed.get((kind, key))
@@ -102,6 +106,11 @@ class Cache:
 def key_of(body: Body) -> Key:
     """(namespace or "", name)."""
     return body["metadata"].get("namespace") or "", body["metadata"]["name"]
+
+
+def _owner(body: Body) -> str | None:
+    owner: str | None = (body["metadata"].get("labels") or {}).get(names.UID)
+    return owner
 
 
 def _version(body: Body) -> int:
@@ -121,7 +130,16 @@ def _projected(body: Body) -> Body:
         return {**kept, "data": body.get("data") or {}}
     if kind == "Pod":
         return {**kept, "spec": _pod_spec(body.get("spec") or {}), "status": body.get("status") or {}}
+    if kind == "ControllerRevision":
+        return {**kept, "revision": body.get("revision") or 0, "data": body.get("data") or {}}
+    if kind == "RayCluster":
+        return {**kept, "spec": {"workerGroupSpecs": _group_sizes(body.get("spec") or {})}}
     return {**kept, "status": body.get("status") or {}}
+
+
+def _group_sizes(spec: Body) -> list[Body]:
+    fields = ("groupName", "replicas", "minReplicas", "maxReplicas")
+    return [{field: group[field] for field in fields if field in group} for group in spec.get("workerGroupSpecs") or ()]
 
 
 def _pod_spec(spec: Body) -> Body:

@@ -16,12 +16,31 @@ NAME = f"{GROUP}/name"
 UID = f"{GROUP}/uid"
 TENANT = f"{GROUP}/tenant"
 POOL = f"{GROUP}/node-pool"
+ROLE = f"{GROUP}/role"
+"""A label on Ray pods: `head` or `worker`."""
 DOCUMENT = f"{GROUP}/document"
 """A label on ConfigMaps: which of Moorage's documents they hold."""
 
 ATTEMPT = f"{GROUP}/attempt"
 RUN = f"{GROUP}/run"
+POLICY = f"{GROUP}/policy"
+"""An annotation on RayJobs: what of runPolicy was applied with it; a change of it is applied to a RayJob that stands already."""
 REVISION = f"{GROUP}/revision"
+HEALTHY = f"{GROUP}/healthy"
+"""An annotation on ControllerRevisions: since when the revision last took the traffic."""
+CLUSTER = f"{GROUP}/ray-cluster"
+"""An annotation on ControllerRevisions: the Ray cluster in which the revision last took the traffic."""
+ROLLOUT_STARTED = f"{GROUP}/rollout-started"
+"""An annotation on ControllerRevisions: when the rollout that is under way began."""
+FAILING_SINCE = f"{GROUP}/failing-since"
+"""An annotation on ControllerRevisions: since when Ray Serve says that it cannot deploy what is being rolled out."""
+FAILED = f"{GROUP}/failed"
+"""An annotation on ControllerRevisions: why the rollout was given up. Remove it to have the revision tried again."""
+SERVED = f"{GROUP}/served"
+"""An annotation on serving pods: a digest of what their replicas are told, so that no replica is told anything else in place."""
+NEEDS = f"{GROUP}/needs"
+"""An annotation on RayServices: a digest of the objects that have to stand before it."""
+
 APPLIED = f"{GROUP}/applied"
 """An annotation on children: a digest of the manifest that was applied, so that an unchanged one is not applied again."""
 
@@ -105,6 +124,6 @@ def revision_name(service: str, revision: int) -> str:
     return f"{service}-{revision}"
 
 
-def agent_config_map(service: str, revision: int) -> str:
-    """Holds the AgentConfig of the pods of one revision."""
-    return f"{service}-agent-{revision}"
+def agent_config_map(service: str) -> str:
+    """Holds the AgentConfig of a ModelService's pods."""
+    return f"{service}-agent"

@@ -30,11 +30,13 @@ class ObjectRef:
 class Apply:
     """Server-side apply these manifests, concurrently; what follows in the plan waits for all of them.
 
-    optional: a kind that the cluster does not know (a PodMonitor without its CRD) is passed over.
+    optional: a kind that the cluster does not know (a PodMonitor without its CRD) is passed over. existing_stays: an object that is
+    there already is left as it is, whoever made it.
     """
 
     manifests: tuple[Manifest, ...]
     optional: bool = False
+    existing_stays: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ class Delete:
     ref: ObjectRef
     uid: str
     propagation: Literal["Background", "Foreground"] = "Background"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """JSON-patch (RFC 6902) an object that is somebody else's, if it still has this uid; one that is gone is no error."""
+
+    ref: ObjectRef
+    uid: str
+    operations: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,7 @@ class PutEvents:
     events: tuple[UsageEvent, ...]
 
 
-Action = Apply | Delete | SetFinalizers | SetStatus | Record | Reserve | Settle | PutEvents
+Action = Apply | Delete | Patch | SetFinalizers | SetStatus | Record | Reserve | Settle | PutEvents
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class NodePool(ApiModel):
     hourly_price: Decimal | None = None
     """What one GPU (in a pool without GPUs: one core) costs the platform an hour; for the infrastructure cost metric."""
     cpu_request_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """The share of the asked cores that a pod requests of the scheduler; below 1 the pool is overcommitted. Limits and bills are of the whole."""
+    """The share of the asked cores that a pod requests of the scheduler; below 1 the pool is overcommitted. Limits and bills stay whole."""
     runtime_class_name: str | None = None
     """The RuntimeClass of GPU pods where the cluster wants one named."""
 

@@ -41,7 +41,7 @@ _AGE = Column("Age", "date", ".metadata.creationTimestamp")
 NAMES: dict[str, Names] = {
     "Dataset": Names(
         "datasets",
-        ("ds",),
+        ("dset",),
         (
             Column("Format", "string", ".spec.format"),
             Column("Budget", "number", ".spec.privacyBudget.epsilon"),

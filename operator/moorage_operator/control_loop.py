@@ -1,0 +1,142 @@
+"""The operator put together: Kopf's watches into the cache, keys through the queue, plans to the API server and the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+
+import kopf
+
+from moorage_api.errors import InvalidInput, Problem
+from moorage_billing.remote import RemoteLedger, open_ledger
+from moorage_operator.apply import Applier
+from moorage_operator.cache import Body, Cache
+from moorage_operator.dependents import CATALOGUE, METERING, WorkKey, concerned
+from moorage_operator.handlers.events import watch_everything
+from moorage_operator.handlers.lifecycle import on_start_and_stop
+from moorage_operator.handlers.login import log_in
+from moorage_operator.heartbeat import BEAT, Heartbeat
+from moorage_operator.http_endpoints import HttpEndpoints
+from moorage_operator.kopf_settings import kopf_settings
+from moorage_operator.kube.client import Kube
+from moorage_operator.kube.errors import Unreachable
+from moorage_operator.metrics import OperatorMetrics
+from moorage_operator.reconciler import Reconciler
+from moorage_operator.resync import resync
+from moorage_operator.settings import OperatorSettings
+from moorage_operator.steps import LEDGER_VIEWS, Steps
+from moorage_operator.work_queue import WorkQueue
+
+_log = logging.getLogger(__name__)
+DRIFT = WorkKey("Drift")
+START_RETRY_SECONDS = 1.0
+
+
+class ControlLoop:
+    """One operator. `run` returns on SIGTERM or SIGINT, and raises what its start failed on."""
+
+    def __init__(self, settings: OperatorSettings) -> None:
+        self._settings = settings
+        self._cache = Cache()
+        self._queue: WorkQueue[WorkKey] = WorkQueue()
+        self._heartbeat = Heartbeat()
+        self._metrics = OperatorMetrics(self._cache, lambda: self._queue.depth, lambda: self._queue.oldest_seconds)
+        self._ready = False
+        self._last_event = time.monotonic()
+
+    async def run(self) -> None:
+        """Connect, look at everything, then follow what changes."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(8, thread_name_prefix="ledger"))
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(HttpEndpoints(self._settings.http_port, self._unhealthy, self._unready, self._metrics.page))
+            kube = await stack.enter_async_context(await Kube.connect())
+            ledger = open_ledger(self._settings.ledger.url)
+            if not isinstance(ledger, RemoteLedger):
+                raise InvalidInput(
+                    Problem("is not the URL of a service", "operator settings", "ledger.url", self._settings.ledger.url, "use http://…")
+                )
+            stack.callback(ledger.close)
+            await self._follow(kube, ledger)
+
+    async def _follow(self, kube: Kube, ledger: RemoteLedger) -> None:
+        steps = Steps(self._settings, self._cache, Applier(kube, ledger, self._cache), ledger, self._metrics, self._queue.add)
+        reconciler = Reconciler({**steps.by_kind(), BEAT.kind: self._heartbeat.beat, DRIFT.kind: self._drift(kube)}, self._metrics)
+        registry = kopf.OperatorRegistry()
+        log_in(registry)
+        watch_everything(registry, self._take)
+        working: list[asyncio.Task[None]] = []
+
+        async def start() -> None:
+            await self._first_look(kube)
+            self._add_all()
+            for key in (BEAT, METERING, CATALOGUE, LEDGER_VIEWS):
+                self._queue.add(key)
+            self._queue.add_after(DRIFT, self._settings.drift_seconds)
+            working.append(asyncio.create_task(self._queue.run(reconciler, self._settings.workers)))
+            self._ready = True
+
+        async def stop() -> None:
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+
+        on_start_and_stop(registry, start, stop)
+        stop_flag = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop_flag.set)
+        namespaces = self._settings.watch_namespaces
+        await kopf.operator(
+            registry=registry,
+            settings=kopf_settings(),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            stop_flag=stop_flag,
+        )
+
+    async def _first_look(self, kube: Kube) -> None:
+        """An API server that is starting, or was told of a CRD a moment ago, asks to come again."""
+        while True:
+            try:
+                await resync(kube, self._cache, self._settings.watch_namespaces)
+            except Unreachable as error:
+                _log.warning("waiting for the API server: %s", error)
+                await asyncio.sleep(START_RETRY_SECONDS)
+            else:
+                return
+
+    def _take(self, type_: str | None, body: Body) -> None:
+        """An event: into the cache, and whom it concerns into the queue."""
+        self._last_event = time.monotonic()
+        self._metrics.event(body["kind"])
+        if type_ == "DELETED":
+            self._cache.remove(body)
+        elif not self._cache.put(body):
+            return
+        for key in concerned(self._cache, body):
+            self._queue.add(key)
+
+    def _add_all(self) -> None:
+        for kind in ("Dataset", "ModelService", "PricePlan", "Tenant", "TrainingJob"):
+            for body in self._cache.all(kind):
+                self._queue.add(WorkKey(kind, body["metadata"].get("namespace") or "", body["metadata"]["name"]))
+
+    def _drift(self, kube: Kube):  # type: ignore[no-untyped-def]
+        async def look(_key: WorkKey) -> float | None:
+            for body in await resync(kube, self._cache, self._settings.watch_namespaces):
+                for key in concerned(self._cache, body):
+                    self._queue.add(key)
+            self._add_all()
+            return self._settings.drift_seconds
+
+        return look
+
+    def _unhealthy(self) -> str:
+        return self._heartbeat.problem(self._queue.oldest_seconds) if self._ready else ""
+
+    def _unready(self) -> str:
+        return "" if self._ready else "the operator has not looked at everything yet"

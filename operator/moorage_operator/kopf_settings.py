@@ -1,0 +1,34 @@
+"""How Kopf is set. Pure."""
+
+from __future__ import annotations
+
+import logging
+
+import kopf
+
+from moorage_operator.kube.kinds import WATCHED
+
+SERVER_SECONDS = 300
+"""The API server ends a watch after this long, and Kopf opens it again where it ended."""
+INACTIVITY_SECONDS = 70.0
+"""The API server sends a bookmark every minute: a watch that says nothing for longer is dead, whatever its connection claims."""
+LIST_OBJECTS = 500
+"""Objects of a page of a first list."""
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Watches that cannot stay silent, only the labelled objects of shared kinds, no Events and no marks on objects by Kopf itself."""
+    settings = kopf.OperatorSettings()
+    settings.watching.server_timeout = SERVER_SECONDS
+    settings.watching.client_timeout = SERVER_SECONDS + 10.0
+    settings.watching.connect_timeout = 10.0
+    settings.watching.inactivity_timeout = INACTIVITY_SECONDS
+    settings.watching.chunk_size = LIST_OBJECTS
+    for kind in WATCHED:
+        if kind.selector is not None:
+            settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
+    settings.posting.enabled = False
+    settings.posting.level = logging.CRITICAL
+    settings.peering.standalone = True
+    settings.queueing.idle_timeout = 1.0
+    return settings

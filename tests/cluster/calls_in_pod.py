@@ -1,0 +1,21 @@
+"""Runs in the client pod: `python - URL MODEL KEY COUNT`. Calls the endpoint COUNT times and prints what came back."""
+
+import json
+import sys
+import urllib.request
+
+url, model, key, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+
+
+def call(path, body=None):
+    request = urllib.request.Request(url + path, data=body and json.dumps(body).encode(), headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+described = call(f"/v2/models/{model}")
+tensor = described["inputs"][0]
+width = tensor["shape"][1]
+rows = {"inputs": [{"name": tensor["name"], "datatype": "FP32", "shape": [2, width], "data": [1.0] * (2 * width)}]}
+answers = [call(f"/v2/models/{model}/infer", rows) for _ in range(count)]
+print(json.dumps({"described": described["name"], "answers": len(answers), "outputs": [one["name"] for one in answers[0]["outputs"]]}))
