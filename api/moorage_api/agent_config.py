@@ -27,7 +27,7 @@ class AgentConfig(ApiModel):
     tenants: list[Name]
     """Who may call: the tenants whose keys and limits are fetched."""
     ledger: Text
-    """The ledger's service, e.g. `http://moorage-ledger.moorage-system:8080`; a SQLAlchemy URL works too, where there is no access policy."""
+    """The URL of the ledger's service, e.g. `http://moorage-ledger.moorage-system:8080`."""
     access_policy: Text
     """The file that the replicas of this pod follow; written whole or not at all."""
     outbox: Text

@@ -159,4 +159,4 @@ class ModelService(Resource):
     spec: ModelServiceSpec
     """What the user asks for."""
     status: ModelServiceStatus | None = None
-    """What Moorage reports. Conditions: Ready."""
+    """What Moorage reports. Conditions: Ready; on a cluster also Progressing."""

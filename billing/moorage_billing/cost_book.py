@@ -24,7 +24,7 @@ from moorage_billing.database import Database
 from moorage_billing.instant import timestamp_of
 from moorage_billing.invoice import subscription_due
 from moorage_billing.money import decimal_of, nano_of
-from moorage_billing.month_costs import MonthCosts, month_costs
+from moorage_billing.month_use import month_use
 from moorage_billing.period import Period
 from moorage_billing.schema import usage_events
 
@@ -33,11 +33,12 @@ _MAX_MONTHS = 2000
 _MAX_NEW_ROWS = 200_000
 _PAUSE_FACTOR = 20.0
 _Key = tuple[str, Period]
+_Amounts = dict[tuple[str, str], int]
 
 
 @dataclass
 class _Priced:
-    costs: MonthCosts
+    amounts: _Amounts
     plan: PricePlan
     finished_at: float
     took_seconds: float
@@ -66,7 +67,7 @@ class CostBook:
             for name in _tenants_of(connection, uid):
                 plan = known.plan_of(known.tenant(name))
                 months = [self._month(connection, name, month, plan) for month in _months_of(connection, uid, name)]
-                nano = sum(month.by_object.get((kind, uid), 0) for month in months)
+                nano = sum(amounts.get((kind, uid), 0) for amounts in months)
                 parts.append(TenantAmount(tenant=name, currency=plan.spec.currency, amount=decimal_of(nano)))
         currencies = {part.currency for part in parts}
         total = decimal_of(sum(nano_of(part.amount) for part in parts)) if len(currencies) <= 1 else None
@@ -85,26 +86,27 @@ class CostBook:
                 except InvalidInput as error:
                     _log.warning("no costs of a tenant: %s", error)
                     continue
-                nano = self._month(connection, name, period, plan).usage + (fee.amount if fee else 0)
+                nano = sum(self._month(connection, name, period, plan).values()) + (fee.amount if fee else 0)
                 costs.append(TenantCost(tenant=name, currency=plan.spec.currency, amount=decimal_of(nano), period=str(period)))
         return costs
 
-    def _month(self, connection: Connection, tenant: str, period: Period, plan: PricePlan) -> MonthCosts:
+    def _month(self, connection: Connection, tenant: str, period: Period, plan: PricePlan) -> _Amounts:
+        """The cost of each object by kind and uid, in nano-units."""
         key = (tenant, period)
         priced = self._months.get(key)
         if priced is not None and priced.plan == plan:
             rested = self._clock() - priced.finished_at >= _PAUSE_FACTOR * priced.took_seconds
             if not (priced.outdated and rested):
                 self._months.move_to_end(key)
-                return priced.costs
+                return priced.amounts
         started = self._clock()
-        costs = month_costs(connection, tenant, period, plan)
+        amounts = month_use(connection, tenant, period).by_object(plan)
         finished = self._clock()
-        self._months[key] = _Priced(costs, plan, finished, finished - started)
+        self._months[key] = _Priced(amounts, plan, finished, finished - started)
         self._months.move_to_end(key)
         while len(self._months) > _MAX_MONTHS:
             self._months.popitem(last=False)
-        return costs
+        return amounts
 
     def _follow(self, connection: Connection) -> None:
         """Mark the months of which there are new events. `connection` sees every row up to the newest, as writers follow one another."""

@@ -90,14 +90,27 @@ def make_invoice(events: Iterable[UsageEvent], plan: PricePlan, tenant: Tenant, 
     Events of other tenants or periods are left out; each (source, id) must come once, as from the ledger. Raises
     InvalidInput if `plan` is not the tenant's, or an annual fee cannot be dated.
     """
-    if plan.metadata.name != tenant.spec.plan:
-        fix = f"invoice by PricePlan {tenant.spec.plan}"
-        raise InvalidInput(Problem("not this tenant's plan", tenant.ref, "spec.plan", plan.metadata.name, fix))
     name = tenant.metadata.name
     start, end = period.bounds_us
     timed = [(micros_of(event.time), event) for event in events if event.tenant == name]
     ordered = sorted(((at, e) for at, e in timed if start <= at < end), key=lambda pair: (pair[0], pair[1].source, pair[1].id))
     own = [event for _, event in ordered]
+    return assemble(_used(own), _responses(own), plan, tenant, period, issuer)
+
+
+def assemble(
+    used: Mapping[MeterName, list[tuple[Subject, int]]],
+    responses: tuple[Responses, ...],
+    plan: PricePlan,
+    tenant: Tenant,
+    period: Period,
+    issuer: str = "Moorage",
+) -> Invoice:
+    """The invoice of a month's use, as `usage_lines` takes it. Raises InvalidInput as `make_invoice` does. Pure."""
+    name = tenant.metadata.name
+    if plan.metadata.name != tenant.spec.plan:
+        fix = f"invoice by PricePlan {tenant.spec.plan}"
+        raise InvalidInput(Problem("not this tenant's plan", tenant.ref, "spec.plan", plan.metadata.name, fix))
     return Invoice(
         id=f"{name}-{period}",
         tenant=name,
@@ -105,18 +118,18 @@ def make_invoice(events: Iterable[UsageEvent], plan: PricePlan, tenant: Tenant, 
         currency=plan.spec.currency,
         period=period,
         subscription=subscription_due(plan.spec.subscription, tenant, period),
-        usage=_usage_lines(own, plan),
-        responses=_responses(own),
+        usage=usage_lines(used, plan),
+        responses=responses,
         issuer=issuer,
     )
 
 
-def _usage_lines(events: list[UsageEvent], plan: PricePlan) -> tuple[UsageLine, ...]:
+def _used(events: list[UsageEvent]) -> Mapping[MeterName, list[tuple[Subject, int]]]:
     used: defaultdict[MeterName, list[tuple[Subject, int]]] = defaultdict(list)
     for event in events:
         for meter, quantity in event.quantities.items():
             used[meter].append((event.subject, quantity))
-    return usage_lines(used, plan)
+    return used
 
 
 def usage_lines(used: Mapping[MeterName, list[tuple[Subject, int]]], plan: PricePlan) -> tuple[UsageLine, ...]:
@@ -128,17 +141,18 @@ def usage_lines(used: Mapping[MeterName, list[tuple[Subject, int]]], plan: Price
 
 def _meter_lines(name: MeterName, meter: Meter | None, steps: list[tuple[Subject, int]]) -> list[UsageLine]:
     """The lines of one meter; `steps` are the quantities of its events in the order of time."""
-    subjects = {_identity(subject): subject for subject, _ in steps}
+    keyed = [(_identity(subject), quantity) for subject, quantity in steps]
+    subjects = {key: subject for (key, _), (subject, _) in zip(keyed, steps, strict=True)}
     prices: dict[int, int] = {}
     quantities: defaultdict[int, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for stretch in stretches(meter, sum(quantity for _, quantity in steps)):
         prices[stretch.tier] = stretch.price
         position = 0
-        for subject, quantity in steps:
+        for key, quantity in keyed:
             part = stretch.part(position, position + quantity)
             position += quantity
             if part:
-                quantities[stretch.tier][_identity(subject)] += part
+                quantities[stretch.tier][key] += part
     lines = []
     for tier, shares in quantities.items():
         filled = 0
@@ -156,13 +170,17 @@ def _identity(subject: Subject) -> tuple[str, ...]:
 
 
 def _responses(events: list[UsageEvent]) -> tuple[Responses, ...]:
+    return responses_of((event.subject, event.code, 1) for event in events if event.code is not None)
+
+
+def responses_of(answers: Iterable[tuple[Subject, int, int]]) -> tuple[Responses, ...]:
+    """How many answers each object gave by HTTP status, in the objects' order, from (object, status, how many). Pure."""
     counts: defaultdict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
     subjects: dict[tuple[str, ...], Subject] = {}
-    for event in events:
-        if event.code is not None:
-            key = _identity(event.subject)
-            subjects[key] = event.subject
-            counts[key][event.code] += 1
+    for subject, code, count in answers:
+        key = _identity(subject)
+        subjects[key] = subject
+        counts[key][code] += count
     return tuple(Responses(subjects[key], dict(sorted(counts[key].items()))) for key in sorted(counts))
 
 

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from moorage_billing.ledger import Ledger
 
 TOKEN_FILE_VARIABLE, TOKEN_VARIABLE = "MOORAGE_LEDGER_TOKEN_FILE", "MOORAGE_LEDGER_TOKEN"
-_PRIVACY_SECONDS = 120.0
-"""Composing many mechanisms for the first time takes a while."""
+_LONG_SECONDS = 120.0
+"""Composing many mechanisms for the first time, and a month of a million requests, take a while."""
 
 
 class RemoteLedger:
@@ -88,7 +88,7 @@ class RemoteLedger:
     def reserve(self, uri: str, label: str, budget: PrivacyBudget, holder: str, job_ref: str, mechanism: PrivacyMechanism) -> Admission:
         """Hold a mechanism of a budget. A refusal is an Admission that is not granted and says why."""
         asked = ReservationRequest(uri=uri, label=label, budget=budget, holder=holder, job_ref=job_ref, mechanism=mechanism)
-        return self._calls.post("/v1/privacy/reservations", asked, Admission, timeout_seconds=_PRIVACY_SECONDS)
+        return self._calls.post("/v1/privacy/reservations", asked, Admission, timeout_seconds=_LONG_SECONDS)
 
     def holding(self, holder: str) -> PrivacyHolding | None:
         """What a run holds; None if it never reserved anything."""
@@ -111,7 +111,7 @@ class RemoteLedger:
         pairs = [("uri", uri)]
         if budget is not None:
             pairs += [("epsilon", repr(budget.epsilon)), ("delta", repr(budget.delta))]
-        return self._calls.get("/v1/privacy/statement", PrivacyStatement, pairs, timeout_seconds=_PRIVACY_SECONDS)
+        return self._calls.get("/v1/privacy/statement", PrivacyStatement, pairs, timeout_seconds=_LONG_SECONDS)
 
     def privacy_accounts(self) -> list[str]:
         """The uris of all records that have an account."""
@@ -146,7 +146,7 @@ class RemoteLedger:
 
     def invoice(self, tenant: str, period: str, format_: str = "json") -> bytes:
         """The invoice for a month (`2026-11`) as table, json or focus."""
-        return self._calls.get_bytes(f"/v1/invoices/{quote(tenant, safe='')}", [("period", period), ("format", format_)])
+        return self._calls.get_bytes(f"/v1/invoices/{quote(tenant, safe='')}", [("period", period), ("format", format_)], _LONG_SECONDS)
 
     def close(self) -> None:
         """Close the connections."""

@@ -71,9 +71,9 @@ class Calls:
             return None
         return self._read(model, response)
 
-    def get_bytes(self, path: str, pairs: _Pairs) -> bytes:
+    def get_bytes(self, path: str, pairs: _Pairs, timeout_seconds: float) -> bytes:
         """What is at a path, as it stands."""
-        return self._call("GET", path, pairs=pairs).content
+        return self._call("GET", path, pairs=pairs, seconds=timeout_seconds).content
 
     def get_if_changed(self, path: str, model: type[_Document], pairs: _Pairs, etag: str | None) -> tuple[_Document, str] | None:
         """The document at a path with its ETag; None where it is still the one with `etag`."""

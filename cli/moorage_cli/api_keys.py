@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from moorage_api.access_policy import KEY_PREFIX_LENGTH, AccessPolicy, ApiKey, TenantAccess
-from moorage_api.errors import InvalidInput, Problem, Refused
+from moorage_api.access_policy import AccessPolicy, ApiKey, TenantAccess
+from moorage_api.clock import timestamp
+from moorage_api.errors import InvalidInput, Problem
 from moorage_api.tenant import Tenant
-from moorage_api.clock import moment, timestamp
+from moorage_billing.api_keys import NewKey, new_key, prefix_of, require_room
+from moorage_billing.api_keys import is_active as is_active
 from moorage_cli.durable_file import write_durably
 from moorage_cli.home import Home
 from moorage_cli.home_lock import brief_lock
-
-ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
-PREFIX_CHARACTERS = 8
-SECRET_CHARACTERS = 40
-"""Of 36 letters and digits: 206 bits, above the 190 that a key must have."""
-MAX_ACTIVE_KEYS = 2
-
-
-@dataclass(frozen=True)
-class NewKey:
-    """A key at the only moment at which it is whole."""
-
-    key: str
-    kept: ApiKey
-
-
-def new_key(now: datetime, lifetime: timedelta | None) -> NewKey:
-    """Draw a key from the system's secure generator."""
-    prefix = "mrg_" + "".join(secrets.choice(ALPHABET) for _ in range(PREFIX_CHARACTERS))
-    key = f"{prefix}_" + "".join(secrets.choice(ALPHABET) for _ in range(SECRET_CHARACTERS))
-    expires = timestamp(now + lifetime) if lifetime is not None else None
-    sha256 = hashlib.sha256(key.encode()).hexdigest()
-    return NewKey(key, ApiKey(prefix=prefix, sha256=sha256, created_at=timestamp(now), expires_at=expires))
-
-
-def is_active(key: ApiKey, now: datetime) -> bool:
-    """Neither revoked nor expired."""
-    return key.revoked_at is None and (key.expires_at is None or moment(key.expires_at) > now)
 
 
 def read_policy(home: Home) -> AccessPolicy:
@@ -79,16 +50,7 @@ def create_key(home: Home, tenant: Tenant, now: datetime, lifetime: timedelta | 
         policy = read_policy(home)
         access = next((a for a in policy.tenants if a.name == tenant.metadata.name), None)
         access = access or TenantAccess(name=tenant.metadata.name, rate_limit=tenant.spec.rate_limit)
-        active = [k.prefix for k in access.keys if is_active(k, now)]
-        if len(active) >= MAX_ACTIVE_KEYS:
-            raise Refused(
-                Problem(
-                    f"it has {len(active)} active keys, the most at a time",
-                    tenant.ref,
-                    value=", ".join(active),
-                    remedy="revoke one with `moorage keys revoke PREFIX`",
-                )
-            )
+        require_room(access.keys, tenant.ref, now)
         created = new_key(now, lifetime)
         access = access.model_copy(update={"keys": [*access.keys, created.kept]})
         others = [a for a in policy.tenants if a.name != access.name]
@@ -98,7 +60,7 @@ def create_key(home: Home, tenant: Tenant, now: datetime, lifetime: timedelta | 
 
 def revoke_key(home: Home, given: str, now: datetime) -> tuple[str, ApiKey]:
     """Revoke the key with this prefix (a whole key is accepted too). Returns (tenant, key); again is no error. Raises InvalidInput."""
-    prefix = given[:KEY_PREFIX_LENGTH]
+    prefix = prefix_of(given)
     with brief_lock(_lock(home)):
         policy = read_policy(home)
         for index, access in enumerate(policy.tenants):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from moorage_api.price_plan import PricePlan
 from moorage_api.tenant import Tenant
+from moorage_billing import invoice_table
 from moorage_billing.invoice import Invoice, make_invoice
 from moorage_billing.ledger import Ledger
 from moorage_billing.period import Period
-from moorage_billing.render import table_rows, total_text
 from moorage_billing.shipper import drain
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.output import say, say_table
@@ -29,11 +29,7 @@ def invoices_of(store: ObjectStore, tenants: Sequence[Tenant], period: Period) -
 
 def say_invoice(invoice: Invoice) -> None:
     """The invoice as a table, its total, and how requests were answered."""
-    title = f"Invoice {invoice.id} of tenant {invoice.tenant}, plan {invoice.plan}, {invoice.period}"
-    say(title)
-    rows = [(r.item, r.cause, r.quantity, r.unit, r.unit_price, r.amount) for r in table_rows(invoice)]
-    say_table(("Item", "Caused by", "Quantity", "Unit", f"Price ({invoice.currency})", "Amount"), rows, nothing="no use")
-    say(f"Total: {total_text(invoice)}")
-    codes = ", ".join(f"{count} x {code}" for code, count in invoice.responses_by_code.items())
-    if codes:
-        say(f"Requests answered: {codes}")
+    say(invoice_table.head(invoice))
+    say_table(invoice_table.columns(invoice), invoice_table.rows(invoice), nothing=invoice_table.NO_ROWS)
+    for line in invoice_table.foot(invoice):
+        say(line)

@@ -10,9 +10,9 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from moorage_api.conditions import condition
 from moorage_api.model_service import ModelService
 from moorage_api.training_job import TrainingJob, TrainingJobStatus
-from moorage_api.conditions import condition
 from moorage_cli.engine.embedded import Snapshot
 
 LINE_SECONDS = 5.0

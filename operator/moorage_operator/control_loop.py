@@ -115,8 +115,9 @@ class ControlLoop:
         self._metrics.event(body["kind"])
         if type_ == "DELETED":
             self._cache.remove(body)
-        elif not self._cache.put(body):
-            return
+        else:
+            # What the cache has already may be the operator's own write, whose answer came before its event: it concerns others all the same.
+            self._cache.put(body)
         for key in concerned(self._cache, body):
             self._queue.add(key)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import kopf
 
@@ -16,6 +17,21 @@ LIST_OBJECTS = 500
 """Objects of a page of a first list."""
 
 
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Remembers nothing: no handler asks what changed, and for each event Kopf would copy the whole object twice to be able to tell."""
+
+    def build(self, **_: Any) -> Any:
+        """Nothing of the object."""
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        """Nothing was stored."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is stored."""
+
+
 def kopf_settings() -> kopf.OperatorSettings:
     """Watches that cannot stay silent, only the labelled objects of shared kinds, no Events and no marks on objects by Kopf itself."""
     settings = kopf.OperatorSettings()
@@ -27,6 +43,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     for kind in WATCHED:
         if kind.selector is not None:
             settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
+    settings.persistence.diffbase_storage = NoDiffBase()
     settings.posting.enabled = False
     settings.posting.level = logging.CRITICAL
     settings.peering.standalone = True

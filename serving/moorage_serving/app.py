@@ -7,7 +7,7 @@ from typing import Any
 
 from ray import serve
 
-from moorage_api.service_config import ServiceConfig
+from moorage_api.service_config import ServiceConfig, ServiceUpdate
 from moorage_serving.deployment_options import deployment_options
 from moorage_serving.replica import Replica
 
@@ -24,6 +24,10 @@ class ModelReplica:
         sys.setswitchinterval(SWITCH_SECONDS)
         context = serve.get_replica_context()
         self._replica = Replica(ServiceConfig.from_wire(service), context.replica_id.unique_id, _running_replicas)
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Ray Serve calls it before the first request and at each change. Raises pydantic's ValidationError."""
+        self._replica.update(ServiceUpdate.from_wire(user_config))
 
     def __serve_build_asgi_app__(self) -> Replica:
         return self._replica

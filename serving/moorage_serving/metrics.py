@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Gauge, Histogram, multiprocess, values
+from prometheus_client import CollectorRegistry, Gauge, Histogram, values
 from prometheus_client import Counter as CounterMetric
 
 from moorage_serving.histogram_tally import HistogramTally
+from moorage_serving.metrics_page import OUTBOX_EVENTS, OUTBOX_LAG, mark_alive, metrics_page
 
 LATENCY_BUCKETS_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 BATCH_BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
@@ -27,6 +28,7 @@ class ServingMetrics:
     def __init__(self, folder: Path, model: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        mark_alive(folder)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         # prometheus_client chooses its storage when it is first imported, which Ray may have done before the folder was known.
         values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
@@ -48,8 +50,8 @@ class ServingMetrics:
         alive: dict[str, Any] = {"registry": registry, "multiprocess_mode": "livemax"}
         self._info = Gauge("moorage_model_info", "The artifact that answers.", ["model", "digest", "task"], **alive)
         recent: dict[str, Any] = {"registry": registry, "multiprocess_mode": "mostrecent"}
-        self._depth = Gauge("moorage_outbox_events", "Usage events that wait for the ledger.", ["model"], **recent).labels(model)
-        self._lag = Gauge("moorage_outbox_lag_seconds", "How long the oldest waits.", ["model"], **recent).labels(model)
+        self._depth = Gauge(*OUTBOX_EVENTS, ["model"], **recent).labels(model)
+        self._lag = Gauge(*OUTBOX_LAG, ["model"], **recent).labels(model)
         self._running = 0
         self._answers: Counter[tuple[str, int]] = Counter()
         self._answered_rows: Counter[str] = Counter()
@@ -98,10 +100,4 @@ class ServingMetrics:
     def page(self) -> bytes:
         """The exposition of every replica, those that have gone included, except for the gauges of those."""
         self.flush()
-        for path in self._folder.glob("gauge_live*_*.db"):
-            pid = path.stem.rpartition("_")[2]
-            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-                multiprocess.mark_process_dead(int(pid), str(self._folder))  # type: ignore[no-untyped-call]
-        registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
-        return prometheus_client.generate_latest(registry)
+        return metrics_page(self._folder)

@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from moorage_api.errors import MoorageError
-from moorage_api.service_config import ServiceConfig
+from moorage_api.errors import MoorageError, Problem, Unavailable
+from moorage_api.service_config import ServiceConfig, ServiceUpdate
+from moorage_api.serving_environment import METRICS_FOLDER_VARIABLE
 from moorage_billing.outbox import Outbox
 from moorage_billing.outbox_file import SUFFIX, backlog_of
 from moorage_serving.access.policy_file import POLL_SECONDS, PolicyFile
@@ -28,12 +29,17 @@ from moorage_serving.model.loaded_model import load_model
 from moorage_serving.request_log import RequestLog, configure_logging
 from moorage_serving.service import Service
 
-METRICS_FOLDER_VARIABLE = "MOORAGE_METRICS_FOLDER"
-"""Where the replicas of one machine keep their metrics; each service has a folder of its own below."""
+POLICY_POLL_SECONDS = 0.1
+POLICY_SECONDS = 60.0
+"""How long a replica that must have an access policy waits for one before Ray Serve is told that it cannot start."""
 
 
 class Replica:
-    """The parts of one running replica. Constructing it raises InvalidInput for an artifact that is not what it should be."""
+    """The parts of one running replica.
+
+    Constructing it raises InvalidInput for an artifact that is not what it should be, Unavailable where an access policy must be and is
+    not, or the outbox cannot be opened.
+    """
 
     def __init__(self, config: ServiceConfig, replica: str, running_replicas: Callable[[], int]) -> None:
         configure_logging()
@@ -47,6 +53,8 @@ class Replica:
         self._executor = None if model.fits_loop else ThreadPoolExecutor(1, thread_name_prefix="inference")
         batcher = Batcher(model.scores, batching.max_rows, batching.wait_milliseconds / 1000, self._executor, self._metrics.batch)
         self._policy = PolicyFile(Path(config.access_policy))
+        if config.policy_required:
+            _wait_for(self._policy, config.access_policy)
         self._limits = RateLimits()
         self._follow_policy()
         self._outbox = Outbox.open(Path(config.outbox), replica)
@@ -64,6 +72,10 @@ class Replica:
             refresh_page=self._measure_outbox,
         )
         self._following: asyncio.Task[None] | None = None
+
+    def update(self, change: ServiceUpdate) -> None:
+        """Follow a change in place."""
+        self._service.admit(frozenset(change.access.tenants))
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """ASGI: HTTP and the lifespan."""
@@ -106,6 +118,17 @@ class Replica:
             now_us = time.time_ns() // 1000
             oldest_us = min((one.oldest_us for one in waiting if one.oldest_us is not None), default=now_us)
             self._metrics.outbox(sum(one.events for one in waiting), max(0, now_us - oldest_us) / 1e6)
+
+
+def _wait_for(policy: PolicyFile, path: str) -> None:
+    """A replica without a policy would answer 401 to every key, and a rollout would send it the callers of the revision before."""
+    deadline = time.monotonic() + POLICY_SECONDS
+    while not policy.known:
+        policy.refresh()
+        if not policy.known:
+            if time.monotonic() >= deadline:
+                raise Unavailable(Problem("there is no access policy", path, remedy="the agent's log says why the ledger gives none"))
+            time.sleep(POLICY_POLL_SECONDS)
 
 
 def _metrics_folder(config: ServiceConfig) -> Path:

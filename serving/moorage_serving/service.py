@@ -61,6 +61,10 @@ class Service:
         self._log = log
         self._refresh_page = refresh_page
 
+    def admit(self, tenants: frozenset[str]) -> None:
+        """From now on these may call, and no others."""
+        self._admitted = tenants
+
     async def handle(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         start = time.monotonic()

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from moorage_api.errors import InvalidInput, Problem, Unavailable
 from moorage_api.run_config import RunConfig
+from moorage_api.training_job import TrainingResources
 from moorage_training.loop.work_order import WorkOrder
 from moorage_training.ray_session import RaySession
 from moorage_training.report.heartbeat import STOP_REQUEST
@@ -22,6 +23,8 @@ from moorage_training.worker_loss import PeerLost, WorkersLost
 LOOK_SECONDS = 0.25
 STOP_SECONDS = 30.0
 COLLECTIVE_SECONDS = 600
+LEAST_PLACEMENTS = 2
+"""Times that placing the workers is tried again; a place for them may come up, and the wait for it must end."""
 
 
 def train_on_ray(config: RunConfig, order: WorkOrder, watch: Watch, session: RaySession) -> None:
@@ -55,7 +58,7 @@ def train_on_ray(config: RunConfig, order: WorkOrder, watch: Watch, session: Ray
     request.unlink(missing_ok=True)
     if stopped is not None:
         raise stopped
-    _require_success(outcome)
+    _require_success(outcome, config.resources)
 
 
 def _trainer(config: RunConfig, order: WorkOrder) -> Any:
@@ -81,13 +84,16 @@ def _trainer(config: RunConfig, order: WorkOrder) -> Any:
             # A name of its own for each start: what to resume from is this package's decision, not Ray's.
             name=f"attempts-{uuid4().hex[:8]}",
             storage_path=str(Path(config.folder) / "ray"),
-            failure_config=ray.train.FailureConfig(max_failures=config.max_failures),
+            failure_config=ray.train.FailureConfig(
+                max_failures=config.max_failures,
+                controller_failure_limit=max(LEAST_PLACEMENTS, config.max_failures),  # type: ignore[call-arg]  # not in the older class
+            ),
         ),
     )
 
 
-def _require_success(outcome: Future[Any]) -> None:
-    from ray.train import TrainingFailedError, WorkerGroupError
+def _require_success(outcome: Future[Any], resources: TrainingResources) -> None:
+    from ray.train import ControllerError, TrainingFailedError, WorkerGroupError
 
     try:
         ended: dict[str, Any] = outcome.result().return_value
@@ -100,10 +106,21 @@ def _require_success(outcome: Future[Any]) -> None:
                 )
             ) from error
         raise
+    except ControllerError as error:
+        logging.getLogger(__name__).error("the workers could not be started", exc_info=error)
+        raise _not_placed(resources) from error
     except TrainingFailedError as error:
         raise Unavailable(Problem("Ray Train could not run the workers; see run.log", remedy="run it again to resume")) from error
     if ended["failure"] is not None:
         raise (InvalidInput if ended["invalid"] else Unavailable)(Problem(ended["failure"]))
+
+
+def _not_placed(resources: TrainingResources) -> Unavailable:
+    each = f"{resources.cpus_per_worker} CPUs"
+    each += f", {resources.gpus_per_worker} GPUs" if resources.gpus_per_worker else ""
+    each += f", {resources.memory_per_worker} of memory" if resources.memory_per_worker else ""
+    remedy = "use fewer or smaller workers, or wait until there is room; see run.log"
+    return Unavailable(Problem(f"Ray found no place for {resources.workers} workers with {each} each", "resources", remedy=remedy))
 
 
 def _is_loss(failure: Exception) -> bool:

@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal, TextIO
 
 from pydantic import ValidationError
 
-from moorage_api.errors import InvalidInput, MoorageError, Problem, Refused, Unavailable
+from moorage_api.errors import InvalidInput, MoorageError, Problem, Refused
 from moorage_api.run_config import RunConfig
 from moorage_api.run_report import RunFailure
 from moorage_training.atomic_file import replace_file
-from moorage_training.report.reporter import Reporter, read_report
+from moorage_training.report.reporter import Reporter, claim_success, read_report
+from moorage_training.run_lock import PATIENCE_SECONDS, claim
 from moorage_training.stopping import StopSignal, raise_on_signals
 from moorage_training.worker_loss import WorkersLost
 
 LOG = "run.log"
-LOCK = "run.lock"
 CONFIG_DIGEST = "config.sha256"
+NOT_OF_THE_RUN = {"attempt", "executed_steps_at_least", "cluster", "max_failures"}
+"""Fields that may differ between two starts of one run."""
 USAGE = "usage: python -m moorage_training RUN.json"
+Companion = Callable[[TextIO], AbstractContextManager[None]]
+"""What goes on beside a run, from before its first report until after its last. It is given the terminal."""
 
 
-def main(arguments: list[str]) -> int:
+def no_companion(_: RunConfig) -> Companion:
+    """On one machine files are enough."""
+    return lambda _: nullcontext()
+
+
+def main(arguments: list[str], companion_of: Callable[[RunConfig], Companion] = no_companion) -> int:
     """0: succeeded, whether or not the gates passed; 2: invalid input; 1: anything else."""
     if len(arguments) != 1:
         sys.stderr.write(USAGE + "\n")
         return 2
     try:
         config = _read_config(Path(arguments[0]))
+        companion = companion_of(config)
         folder = Path(config.folder)
-        lock = _claim(folder)
+        lock = claim(folder, patience_seconds=PATIENCE_SECONDS if config.cluster else 0.0)
     except MoorageError as error:
         sys.stderr.write(_one_line(error) + "\n")
         return error.exit_code
     terminal = _silence(folder / LOG)
     try:
-        failure, code = _run(config, folder)
+        with companion(terminal):
+            failure, code = _run(config, folder)
         if failure is not None:
             terminal.write(failure.message + "\n")
             terminal.flush()
@@ -53,10 +65,11 @@ def _run(config: RunConfig, folder: Path) -> tuple[RunFailure | None, int]:
     """Never raises; the traceback of what went wrong goes to the log."""
     log = logging.getLogger("moorage_training")
     earlier = read_report(folder)
-    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest().encode()
+    digest = hashlib.sha256(config.model_dump_json(exclude=NOT_OF_THE_RUN).encode()).hexdigest().encode()
     if earlier is not None and earlier.phase == "Succeeded" and _same(folder / CONFIG_DIGEST, digest):
+        claim_success(folder, earlier, config.attempt)
         return None, 0
-    reporter = Reporter(folder, earlier)
+    reporter = Reporter(folder, earlier, config.attempt)
     failure, code = RunFailure(reason="Internal", message="internal error"), 1
     try:
         raise_on_signals()
@@ -98,21 +111,6 @@ def _read_config(path: Path) -> RunConfig:
     except ValidationError as error:
         problems = [Problem(e["msg"], str(path), ".".join(map(str, e["loc"]))) for e in error.errors()]
         raise InvalidInput(*problems) from None
-
-
-def _claim(folder: Path) -> int:
-    """The folder, made if need be and locked for this process. Raises Unavailable."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise Unavailable(Problem(f"cannot be used: {error.strerror}", f"run folder {folder}", remedy="make it writable")) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise Unavailable(Problem("another process runs this job", f"run folder {folder}", remedy="wait for it, or stop it")) from None
-    return lock
 
 
 def _silence(log: Path) -> TextIO:

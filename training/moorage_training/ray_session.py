@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Self
 
-from moorage_api.errors import InvalidInput, Problem
+from moorage_api.errors import InvalidInput, Problem, Unavailable
 from moorage_api.training_job import TrainingResources
 from moorage_training.stopping import raise_on_signals
 
@@ -25,11 +25,10 @@ QUIET = {
     "RAY_TRAIN_ENABLE_STATE_ACTOR_RECONCILIATION": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.25",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
 }
-ALONE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
-"""No node is taken back on one machine, and the watcher is one more process that imports torch."""
+ALONE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0", "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.25"}
+"""No node is taken back on one machine, and the watcher is one more process that imports torch. Few workers can be looked at often."""
 
 
 class RaySession:
@@ -85,7 +84,7 @@ def _start(joined: bool) -> None:
     import ray
 
     if joined:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        _join()
         return
     ray.init(
         address="local",
@@ -97,6 +96,19 @@ def _start(joined: bool) -> None:
         logging_level=logging.ERROR,
         object_store_memory=OBJECT_STORE_BYTES,
     )
+
+
+def _join() -> None:
+    """Raises Unavailable. With RAY_AUTH_MODE=token the token is RAY_AUTH_TOKEN's, which Ray reads for itself."""
+    import ray
+
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # ConnectionError, RuntimeError, errors of its own: Ray's causes are many
+        logging.getLogger(__name__).error("cannot join Ray", exc_info=error)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        address = os.environ["RAY_ADDRESS"]
+        raise Unavailable(Problem(f"cannot be joined: {reason}", f"Ray at {address}", remedy="run it again to resume")) from error
 
 
 def _python_of_workers() -> dict[str, str]:

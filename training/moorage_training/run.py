@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from moorage_api.artifact import digest_of
-from moorage_api.errors import Problem, Unavailable
+from moorage_api.errors import Problem, Refused, Unavailable
 from moorage_api.privacy import PrivacySpend
 from moorage_api.run_config import RunConfig
 from moorage_api.run_report import Phase, Plan
@@ -50,7 +50,8 @@ def execute(config: RunConfig, reporter: Reporter) -> None:
 def train(config: RunConfig, reporter: Reporter) -> tuple[TrainedModel, Prepared]:
     """Everything up to the trained model; goes on from where an earlier start of the same run ended."""
     folder = Path(config.folder)
-    forget_refusal(folder)
+    forget_refusal(folder, config.attempt)
+    _require_known_steps(config)
     records = read_records(config)
     with RaySession(config.resources) as session:
         earlier = latest_checkpoint(folder)
@@ -61,7 +62,7 @@ def train(config: RunConfig, reporter: Reporter) -> tuple[TrainedModel, Prepared
         mark = fingerprint(config, plan)
         reporter.phase("Planned", plan=plan, privacy=_spent(config, plan, mark))
         if config.admission_required:
-            wait_for_admission(folder)
+            wait_for_admission(folder, config.attempt, plan.mechanism)
         if earlier is None or not earlier.finished or earlier.fingerprint != mark:
             reporter.phase("Training")
             order = WorkOrder(config.model_dump_json(), plan.model_dump_json(), mark, prepared.content_digest())
@@ -76,6 +77,19 @@ def train(config: RunConfig, reporter: Reporter) -> tuple[TrainedModel, Prepared
     spend = _spent(config, plan, mark)
     reporter.update(privacy=spend)
     return _trained(config, plan, prepared, checkpoint, spend), prepared
+
+
+def _require_known_steps(config: RunConfig) -> None:
+    """Raises Refused if private steps were executed that the folder's journal does not know of: epsilon would come out too low."""
+    executed = read_journal(Path(config.folder)).executed
+    if executed < config.executed_steps_at_least:
+        raise Refused(
+            Problem(
+                f"an earlier attempt executed {config.executed_steps_at_least} private steps, and the journal here holds {executed}",
+                f"run folder {config.folder}",
+                remedy="restore the volume, or change the job to start another run, which is charged anew",
+            )
+        )
 
 
 def _spent(config: RunConfig, plan: Plan, mark: str) -> PrivacySpend | None:

@@ -9,8 +9,9 @@ from starlette.responses import Response
 from moorage_api.clock import timestamp
 from moorage_api.errors import InvalidInput, Problem
 from moorage_api.ledger_api import TenantCosts
-from moorage_billing.invoice import Invoice, make_invoice
+from moorage_billing.invoice import Invoice
 from moorage_billing.invoice_table import table_text
+from moorage_billing.month_use import month_use
 from moorage_billing.period import Period
 from moorage_billing.render import focus_csv, to_json
 from moorage_billing.service.exchange import Exchange, answer
@@ -51,6 +52,8 @@ async def get_invoice(exchange: Exchange) -> Response:
     def make() -> Invoice:
         known = room.catalogue.current()
         tenant = known.tenant(name)
-        return make_invoice(room.usage.events(name, period), known.plan_of(tenant), tenant, period)
+        with room.database.read() as connection:
+            use = month_use(connection, name, period)
+        return use.invoice(known.plan_of(tenant), tenant, period)
 
     return Response(await room.on_prices.run(lambda: render(make())), media_type=media_type)

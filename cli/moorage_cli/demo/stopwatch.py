@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from moorage_api.training_job import TrainingJob
 from moorage_api.conditions import condition
+from moorage_api.training_job import TrainingJob
 from moorage_cli.engine.embedded import Snapshot
 
 PARTS = {

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from moorage_api.artifact import Signature, read_artifact
+from moorage_api.clock import timestamp, utc_now
 from moorage_api.errors import InvalidInput, Problem, Unavailable
 from moorage_api.manifest import AnyResource
 from moorage_api.model_service import ModelService
@@ -15,7 +16,6 @@ from moorage_api.tenant import RateLimit, Tenant
 from moorage_api.training_job import TrainingJob
 from moorage_billing.period import Period
 from moorage_cli.api_keys import create_key
-from moorage_api.clock import timestamp, utc_now
 from moorage_cli.demo.callers import Caller, Tally, call_all, digit_records
 from moorage_cli.demo.plain_twin import plain_twin
 from moorage_cli.demo.stopwatch import Stopwatch

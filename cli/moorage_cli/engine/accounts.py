@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from moorage_api.clock import timestamp
 from moorage_api.dataset import Dataset
 from moorage_api.errors import Refused
 from moorage_api.price_plan import PricePlan
@@ -18,7 +19,6 @@ from moorage_billing.object_cost import object_cost
 from moorage_billing.privacy_holdings import DatasetKey
 from moorage_billing.privacy_ledger import PrivacyLedger
 from moorage_billing.shipper import drain
-from moorage_api.clock import timestamp
 from moorage_cli.home import Home
 
 

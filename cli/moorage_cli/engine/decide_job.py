@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from moorage_api.clock import moment
+from moorage_api.conditions import condition, holds
 from moorage_api.privacy import PrivacyMechanism
 from moorage_api.run_report import RunReport
 from moorage_api.training_job import TrainingJob
-from moorage_api.clock import moment
-from moorage_api.conditions import condition, holds
 from moorage_cli.engine.run_book import RunBook
 
 ProcessState = Literal["Absent", "Alive", "Ended"]

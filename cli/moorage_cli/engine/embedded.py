@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from moorage_api.clock import utc_now
+from moorage_api.conditions import condition, holds
 from moorage_api.dataset import Dataset
 from moorage_api.manifest import AnyResource
 from moorage_api.model_service import ModelService
+from moorage_api.tenancy import tenant_of
 from moorage_api.tenant import Tenant
 from moorage_api.training_job import TrainingJob
 from moorage_cli.api_keys import admit_tenants
-from moorage_api.clock import utc_now
 from moorage_cli.engine.accounts import Accounts
 from moorage_cli.engine.child_process import adopt_orphans, end_descendants
-from moorage_api.conditions import condition, holds
 from moorage_cli.engine.decide_job import has_ended
 from moorage_cli.engine.intake import check_for_this_machine
 from moorage_cli.engine.job_runner import JobRunner
@@ -23,7 +24,6 @@ from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.engine.references import Known, budget_over
 from moorage_cli.engine.service_runner import ServiceRunner
 from moorage_cli.engine.serving_host import ServingHost
-from moorage_api.tenancy import tenant_of
 from moorage_cli.home import Home
 
 SWEEP_SECONDS = 3.0

@@ -6,13 +6,13 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from moorage_api.clock import moment, timestamp
 from moorage_api.dataset import Dataset
 from moorage_api.price_plan import PricePlan
 from moorage_api.run_config import Admission, JobIdentity
 from moorage_api.run_report import RunReport
 from moorage_api.tenant import Tenant
 from moorage_api.training_job import TrainingJob, TrainingJobStatus
-from moorage_api.clock import moment, timestamp
 from moorage_cli.durable_file import private_folder, write_durably
 from moorage_cli.engine.accounts import Accounts
 from moorage_cli.engine.child_process import Child, end_leftover, spawn, start_time

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from moorage_api.conditions import Truth, with_condition
 from moorage_api.meta import Condition
 from moorage_api.run_report import RunReport
 from moorage_api.training_job import TrainingJobStatus
-from moorage_api.conditions import Truth, with_condition
 from moorage_cli.engine.decide_job import Action, Finish, ObservedJob, RemoveRunFolder, Start, Wait, has_ended
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from moorage_api.access_policy import AccessPolicy
+from moorage_api.conditions import condition, with_condition
 from moorage_api.dataset import Dataset, DatasetStatus, Spend
 from moorage_api.manifest import AnyResource
 from moorage_api.model_service import ModelService, ModelServiceStatus
@@ -14,7 +15,6 @@ from moorage_api.tenant import Tenant, TenantStatus
 from moorage_billing.privacy_ledger import PrivacyLedger
 from moorage_cli.api_keys import is_active, read_policy
 from moorage_cli.engine.accounts import budget_key
-from moorage_api.conditions import condition, with_condition
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.home_lock import is_running
 

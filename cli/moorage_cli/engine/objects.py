@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar, cast
 
+from moorage_api.clock import timestamp
 from moorage_api.errors import InvalidInput, Problem
 from moorage_api.manifest import CLUSTER_SCOPED, KINDS, AnyResource, parse_resource
 from moorage_api.meta import Status
-from moorage_api.clock import timestamp
 from moorage_cli.durable_file import write_durably
 from moorage_cli.home import Home
 

@@ -10,10 +10,10 @@ from moorage_api.errors import InvalidInput, Problem
 from moorage_api.manifest import AnyResource
 from moorage_api.model_service import ModelService
 from moorage_api.price_plan import PricePlan
+from moorage_api.tenancy import tenant_of
 from moorage_api.tenant import Tenant
 from moorage_api.training_job import TrainingJob
 from moorage_cli.engine.record_location import overlapping, same_records
-from moorage_api.tenancy import tenant_of
 
 
 @dataclass(frozen=True)

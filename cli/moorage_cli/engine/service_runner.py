@@ -8,14 +8,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from moorage_api.artifact import read_artifact
+from moorage_api.conditions import Truth, with_condition
 from moorage_api.errors import InvalidInput, Problem
+from moorage_api.model_choice import Choice, Deployed, choose_model, rollout
 from moorage_api.model_service import ModelService, ModelServiceStatus
 from moorage_api.service_config import ServiceConfig, ServiceState
 from moorage_api.training_job import TrainingJob
 from moorage_api.usage import Subject
 from moorage_cli.durable_file import private_folder, write_durably
-from moorage_api.conditions import Truth, with_condition
-from moorage_api.model_choice import Choice, Deployed, choose_model, rollout
 from moorage_cli.engine.live_status import stopped
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.home import Home

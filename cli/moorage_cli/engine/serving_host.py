@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from moorage_api.clock import moment
 from moorage_api.errors import Problem, Unavailable
 from moorage_api.service_config import ServiceConfig, ServiceState, ServingConfig, ServingStatus
-from moorage_api.clock import moment
 from moorage_cli.durable_file import write_durably
 from moorage_cli.engine.child_process import Child, spawn
 from moorage_cli.engine.installed_extra import lacking

@@ -8,15 +8,12 @@ from typing import Annotated
 
 import typer
 
-from moorage_api.errors import InvalidInput, Problem
-from moorage_api.tenant import Tenant
+from moorage_api.clock import timestamp, utc_now
 from moorage_billing.invoice import Invoice
 from moorage_billing.period import Period
 from moorage_billing.render import focus_csv, to_json
-from moorage_api.clock import timestamp, utc_now
-from moorage_cli.engine.objects import ObjectStore
-from moorage_cli.home import open_home
-from moorage_cli.invoicing import invoices_of, say_invoice
+from moorage_cli.invoicing import say_invoice
+from moorage_cli.ledger_choice import LedgerOption, chosen_ledger
 from moorage_cli.options import DEFAULT_HOME, HomeOption
 from moorage_cli.output import say
 
@@ -34,14 +31,12 @@ def bill(
     period: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="The month, in UTC. Default: this month.")] = None,
     format_: Annotated[InvoiceFormat, typer.Option("--format", "--output", "-o", help="How the invoice is written.")] = InvoiceFormat.table,
     home: HomeOption = DEFAULT_HOME,
+    ledger: LedgerOption = None,
 ) -> None:
     """Invoices from the ledger: the same ledger, plans and month give the same bytes."""
-    store = ObjectStore(open_home(home))
     month = Period.parse(period) if period else Period.containing(timestamp(utc_now()))
-    tenants = [store.get(Tenant, None, tenant)] if tenant else store.all(Tenant)
-    if not tenants:
-        raise InvalidInput(Problem("there is no Tenant in this home", str(store.home.root), remedy="apply one with `moorage run -f`"))
-    invoices = invoices_of(store, tenants, month)
+    with chosen_ledger(ledger, home) as chosen:
+        invoices = chosen.invoices(tenant, month)
     if format_ is InvoiceFormat.table:
         for position, invoice in enumerate(invoices):
             if position:

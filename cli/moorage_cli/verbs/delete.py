@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
+from moorage_api.clock import utc_now
 from moorage_api.errors import Problem, Refused, Unavailable
 from moorage_api.manifest import AnyResource
 from moorage_api.model_service import ModelService
 from moorage_api.tenant import Tenant
 from moorage_api.training_job import TrainingJob
 from moorage_cli.api_keys import read_policy, revoke_key
-from moorage_api.clock import utc_now
 from moorage_cli.engine.accounts import Accounts
 from moorage_cli.engine.objects import ObjectStore
 from moorage_cli.engine.settlement import forget_runs

@@ -9,11 +9,7 @@ from typing import Annotated
 import typer
 
 from moorage_api.errors import InvalidInput, Problem
-from moorage_api.tenant import Tenant
-from moorage_cli.api_keys import create_key, is_active, read_policy, revoke_key
-from moorage_api.clock import utc_now
-from moorage_cli.engine.objects import ObjectStore
-from moorage_cli.home import open_home
+from moorage_cli.ledger_choice import LedgerOption, chosen_ledger
 from moorage_cli.options import DEFAULT_HOME, HomeOption, OutputOption
 from moorage_cli.output import Format, is_person, say, say_json, say_table
 
@@ -27,12 +23,13 @@ def create(
     tenant: Annotated[str, typer.Argument(help="The Tenant that the key belongs to.")],
     expires: Annotated[str | None, typer.Option(help="When it ends, e.g. 30d, 12h, 90m. Default: never.")] = None,
     home: HomeOption = DEFAULT_HOME,
+    ledger: LedgerOption = None,
     output: OutputOption = Format.table,
 ) -> None:
     """Make a key. It is shown this once; only its SHA-256 is kept."""
-    opened = open_home(home)
-    owner = ObjectStore(opened).get(Tenant, None, tenant)
-    made = create_key(opened, owner, utc_now(), duration(expires) if expires else None)
+    lifetime = duration(expires) if expires else None
+    with chosen_ledger(ledger, home) as chosen:
+        made = chosen.create_key(tenant, lifetime)
     if output is Format.json:
         say_json({"key": made.key, "prefix": made.kept.prefix, "tenant": tenant, "expiresAt": made.kept.expires_at})
         return
@@ -42,14 +39,11 @@ def create(
 
 
 @app.command("list")
-def list_keys(home: HomeOption = DEFAULT_HOME, output: OutputOption = Format.table) -> None:
+def list_keys(home: HomeOption = DEFAULT_HOME, ledger: LedgerOption = None, output: OutputOption = Format.table) -> None:
     """Every key by its prefix, with its tenant and state."""
-    now = utc_now()
-    rows = []
-    for access in read_policy(open_home(home)).tenants:
-        for key in access.keys:
-            state = "active" if is_active(key, now) else "revoked" if key.revoked_at else "expired"
-            rows.append((key.prefix, access.name, state, key.created_at, key.expires_at, key.revoked_at))
+    with chosen_ledger(ledger, home) as chosen:
+        known = chosen.keys()
+    rows = [(k.prefix, owner.tenant, k.state, k.created_at, k.expires_at, k.revoked_at) for owner in known for k in owner.keys]
     if output is Format.json:
         names = ("prefix", "tenant", "state", "createdAt", "expiresAt", "revokedAt")
         say_json([dict(zip(names, row, strict=True)) for row in rows])
@@ -61,14 +55,16 @@ def list_keys(home: HomeOption = DEFAULT_HOME, output: OutputOption = Format.tab
 def revoke(
     prefix: Annotated[str, typer.Argument(help="The key's prefix, mrg_ and eight characters.")],
     home: HomeOption = DEFAULT_HOME,
+    ledger: LedgerOption = None,
     output: OutputOption = Format.table,
 ) -> None:
     """End a key. It is refused everywhere within two seconds."""
-    tenant, key = revoke_key(open_home(home), prefix, utc_now())
+    with chosen_ledger(ledger, home) as chosen:
+        revoked = chosen.revoke_key(prefix)
     if output is Format.json:
-        say_json({"prefix": key.prefix, "tenant": tenant, "revokedAt": key.revoked_at})
+        say_json({"prefix": revoked.key.prefix, "tenant": revoked.tenant, "revokedAt": revoked.key.revoked_at})
     else:
-        say(f"{key.prefix} of tenant {tenant} is revoked")
+        say(f"{revoked.key.prefix} of tenant {revoked.tenant} is revoked")
 
 
 def duration(text: str) -> timedelta:

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 import yaml
 
+from moorage_api.clock import utc_now
 from moorage_api.dataset import Dataset
 from moorage_api.errors import InvalidInput, Problem
 from moorage_api.manifest import CLUSTER_SCOPED, KINDS, AnyResource
 from moorage_api.meta import Condition
 from moorage_api.price_plan import PricePlan
 from moorage_api.tenant import Tenant
-from moorage_api.clock import utc_now
 from moorage_cli.engine.expired_runs import remove_expired_runs
 from moorage_cli.engine.live_status import LiveStatus
 from moorage_cli.engine.objects import ObjectStore

@@ -41,6 +41,8 @@ class RayClusterSeen:
 class RayServiceSeen:
     """A RayService as KubeRay reports it."""
 
+    taken_up: bool = False
+    """KubeRay has looked at it."""
     answers: bool = False
     """Its service has endpoints."""
     refusal: str = ""
@@ -61,6 +63,7 @@ def ray_service_seen(seen: ObservedModelService, revisions: Sequence[Revision]) 
     status = seen.ray_service.get("status") or {}
     ready: dict[str, Any] = next((c for c in status.get("conditions") or () if c.get("type") == "Ready"), {})
     return RayServiceSeen(
+        taken_up=bool(status),
         answers=ready.get("status") == "True",
         refusal=ready.get("message", "") if ready.get("reason") == "ValidationFailed" else "",
         active=_cluster(seen, revisions, status.get("activeServiceStatus") or {}),

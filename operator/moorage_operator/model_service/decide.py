@@ -15,7 +15,7 @@ from moorage_operator.model_service.children import needs, pod_monitor
 from moorage_operator.model_service.clusters import RayServiceSeen, ray_service_seen
 from moorage_operator.model_service.events import blocked_events, rollout_events
 from moorage_operator.model_service.observe import ObservedModelService
-from moorage_operator.model_service.ray_cluster_sizes import resize
+from moorage_operator.model_service.ray_cluster_sizes import resize, starting_size
 from moorage_operator.model_service.ray_service import ray_service
 from moorage_operator.model_service.refusal import Refusal, check
 from moorage_operator.model_service.revisions import Revision, Served, revision_manifest, stored_revisions, surplus
@@ -49,7 +49,7 @@ def decide_model_service(seen: ObservedModelService, settings: OperatorSettings,
     actions = (
         *rollout_events(service, stored, rollout, status),
         *_revision_writes(service, tenant, stored, rollout),
-        *_render(seen, tenant, rollout.target, settings),
+        *_render(seen, kuberay, rollout.target, settings),
         *resize(seen, kuberay, rollout.target),
         *_prune(seen, rollout, kuberay),
         *_set_status(service, status),
@@ -87,14 +87,16 @@ def _revision_writes(service: ModelService, tenant: str, stored: Sequence[Revisi
     return [Apply(tuple(revision_manifest(service, tenant, one) for one in changed))] if changed else []
 
 
-def _render(seen: ObservedModelService, tenant: str, target: Revision, settings: OperatorSettings) -> list[Action]:
+def _render(seen: ObservedModelService, kuberay: RayServiceSeen, target: Revision, settings: OperatorSettings) -> list[Action]:
     """The RayService of the target and what it needs, if any of it differs from what was applied."""
     service = seen.service
     if target.served is None:
         return []
+    tenant = target.served.tenant
     claim, around = volume_claim(service.metadata.namespace or "default", settings), needs(service, tenant, settings)
     monitors = (pod_monitor(service, tenant, settings),) if settings.pod_monitors else ()
-    rendered = ray_service(service, tenant, target, target.served, settings)
+    starting = starting_size(service.spec.replicas, target.served, kuberay, target.number)
+    rendered = ray_service(service, target, target.served, settings, starting)
     rendered["metadata"]["annotations"][names.NEEDS] = digest_of([claim, around, monitors])[:16]
     manifest = with_digest(rendered)
     if applied_digest(manifest) == applied_digest(seen.ray_service):

@@ -16,10 +16,19 @@ from moorage_operator.model_service.revisions import Revision, Served
 from moorage_operator.plan import ObjectRef, Patch
 
 
-def worker_sizes(replicas: Replicas, served: Served) -> dict[str, int]:
+def worker_sizes(replicas: Replicas, served: Served, starting: int | None = None) -> dict[str, int]:
     """minReplicas, maxReplicas and, for a new cluster, replicas: one pod is one replica."""
     most = max(replicas.min, replicas.max or replicas.min) if served.autoscaled else replicas.min
-    return {"replicas": replicas.min, "minReplicas": replicas.min, "maxReplicas": most}
+    return {"replicas": starting or replicas.min, "minReplicas": replicas.min, "maxReplicas": most}
+
+
+def starting_size(replicas: Replicas, served: Served, ray_service: RayServiceSeen, target: int) -> int | None:
+    """With how many replicas an autoscaled cluster begins that is to take the traffic over: as many as have it now. None: the fewest."""
+    active = ray_service.active
+    if not served.autoscaled or active is None or (ray_service.pending is None and active.revision == target):
+        return None
+    size = min(active.ready_workers, replicas.max or replicas.min)
+    return size if size > replicas.min else None
 
 
 def resize(seen: ObservedModelService, ray_service: RayServiceSeen, target: Revision) -> tuple[Patch, ...]:

@@ -32,7 +32,6 @@ class PodContext:
     """What both templates of one revision are rendered from."""
 
     service: ModelService
-    tenant: str
     revision: Revision
     served: Served
     settings: OperatorSettings
@@ -45,7 +44,7 @@ def head_template(context: PodContext) -> Manifest:
     settings, served = context.settings, context.served
     template = ray_pod_template(
         owner=context.service,
-        tenant=context.tenant,
+        tenant=served.tenant,
         settings=settings,
         pool_name=HEAD_POOL,
         role="head",
@@ -71,7 +70,7 @@ def worker_template(context: PodContext) -> Manifest:
     settings, served, name = context.settings, context.served, context.service.metadata.name
     template = ray_pod_template(
         owner=context.service,
-        tenant=context.tenant,
+        tenant=served.tenant,
         settings=settings,
         pool_name=served.resources.node_pool,
         role="worker",
@@ -110,7 +109,8 @@ def worker_start_parameters(served: Served) -> dict[str, str]:
 
 def autoscaler_options(settings: OperatorSettings, image: str, container_security: Manifest) -> Manifest:
     """KubeRay's autoscaler beside the head's Ray."""
-    resources = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}}
+    # No limit of cores, for limits are what the tenant pays for.
+    resources = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}}
     return {
         "version": "v2",
         "image": image,

@@ -25,15 +25,18 @@ DELETION_DELAY_SECONDS = 60
 """How long the old Ray cluster stays after the traffic went to the new one: requests that it works on are answered."""
 
 
-def ray_service(service: ModelService, tenant: str, revision: Revision, served: Served, settings: OperatorSettings) -> Manifest:
+def ray_service(
+    service: ModelService, revision: Revision, served: Served, settings: OperatorSettings, starting: int | None = None
+) -> Manifest:
     """The RayService that renders `revision`. Raises InvalidInput for what no pod could be made of.
+
+    starting: with how many replicas an autoscaled Ray cluster begins; None: the fewest.
 
     Whatever needs new pods is in the pod templates or digested into their annotations, so KubeRay makes a new Ray cluster for it and
     switches once that is healthy; the rest is changed in place.
     """
     context = PodContext(
         service=service,
-        tenant=tenant,
         revision=revision,
         served=served,
         settings=settings,
@@ -50,29 +53,29 @@ def ray_service(service: ModelService, tenant: str, revision: Revision, served: 
         "metadata": {
             "name": name,
             "namespace": service.metadata.namespace,
-            "labels": names.labels_of(service, tenant),
+            "labels": names.labels_of(service, served.tenant),
             "annotations": {names.REVISION: str(revision.number)},
             "ownerReferences": [names.owner_reference(service)],
         },
         "spec": {
-            "serveConfigV2": serve_config(service, served, settings),
+            "serveConfigV2": serve_config(service, served, settings, starting),
             "upgradeStrategy": {"type": "NewCluster"},
             "rayClusterDeletionDelaySeconds": DELETION_DELAY_SECONDS,
             "excludeHeadPodFromServeSvc": True,
             "serveService": {
-                "metadata": {"name": name, "labels": names.labels_of(service, tenant)},
+                "metadata": {"name": name, "labels": names.labels_of(service, served.tenant)},
                 "spec": {"ports": [{"name": "serve", "port": PORT, "protocol": "TCP", "targetPort": PORT}]},
             },
-            "rayClusterConfig": _ray_cluster(context),
+            "rayClusterConfig": _ray_cluster(context, starting),
         },
     }
 
 
-def _ray_cluster(context: PodContext) -> Manifest:
+def _ray_cluster(context: PodContext, starting: int | None) -> Manifest:
     served, settings = context.served, context.settings
     group = {
         "groupName": "replicas",
-        **worker_sizes(context.service.spec.replicas, served),
+        **worker_sizes(context.service.spec.replicas, served, starting),
         "rayStartParams": worker_start_parameters(served),
         "template": worker_template(context),
     }

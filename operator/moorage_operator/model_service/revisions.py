@@ -102,7 +102,7 @@ def revision_of(revisions: Sequence[Revision], served: Served) -> Revision:
 
 
 def revision_manifest(service: ModelService, tenant: str, revision: Revision) -> Manifest:
-    """The ControllerRevision of a revision with its marks."""
+    """The ControllerRevision of a revision with its marks. tenant: of one that does not say itself who pays."""
     marks = revision.marks
     annotations = {
         names.HEALTHY: _text(marks.healthy_at),
@@ -117,7 +117,7 @@ def revision_manifest(service: ModelService, tenant: str, revision: Revision) ->
         "metadata": {
             "name": names.revision_name(service.metadata.name, revision.number),
             "namespace": service.metadata.namespace,
-            "labels": names.labels_of(service, tenant),
+            "labels": names.labels_of(service, revision.served.tenant if revision.served is not None else tenant),
             "annotations": {key: value for key, value in annotations.items() if value is not None},
             "ownerReferences": [names.owner_reference(service)],
         },

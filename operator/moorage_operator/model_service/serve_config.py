@@ -69,14 +69,14 @@ def service_config(service: ModelService, served: Served, settings: OperatorSett
     )
 
 
-def serve_config(service: ModelService, served: Served, settings: OperatorSettings) -> str:
-    """The text; equal for equal wishes. Raises InvalidInput."""
+def serve_config(service: ModelService, served: Served, settings: OperatorSettings, starting: int | None = None) -> str:
+    """The text; equal for equal wishes. starting: with how many replicas an autoscaled deployment begins. Raises InvalidInput."""
     application = {
         "name": service.metadata.name,
         "import_path": IMPORT_PATH,
         "route_prefix": route_prefix(service),
         "args": service_config(service, served, settings).to_wire(),
-        "deployments": [{"name": DEPLOYMENT, **_overrides(service, served)}],
+        "deployments": [{"name": DEPLOYMENT, **_overrides(service, served, starting)}],
     }
     config = {
         "proxy_location": "EveryNode",
@@ -86,7 +86,7 @@ def serve_config(service: ModelService, served: Served, settings: OperatorSettin
     return json.dumps(config, indent=1)
 
 
-def _overrides(service: ModelService, served: Served) -> dict[str, Any]:
+def _overrides(service: ModelService, served: Served, starting: int | None) -> dict[str, Any]:
     """The deployment's options that change in place."""
     replicas = service.spec.replicas
     sizes: dict[str, Any] = {"num_replicas": replicas.min}
@@ -96,6 +96,7 @@ def _overrides(service: ModelService, served: Served) -> dict[str, Any]:
                 "min_replicas": replicas.min,
                 "max_replicas": max(replicas.min, replicas.max or replicas.min),
                 "target_ongoing_requests": replicas.target_ongoing_requests,
+                **({"initial_replicas": starting} if starting is not None else {}),
             }
         }
     return {

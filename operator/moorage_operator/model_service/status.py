@@ -109,6 +109,8 @@ def _progressing(seen: RayServiceSeen, rollout: Rollout) -> Verdict:
     if trouble is not None:
         return Verdict("True", trouble.reason, f"revision {target.number} is starting{beside}, but {trouble.message}")
     said = f": {cluster.trouble}" if cluster is not None and cluster.trouble else ""
+    if not seen.taken_up:
+        said = "; KubeRay has not taken up the RayService: is its operator running?"
     return Verdict("True", "Deploying", f"revision {target.number} is starting{beside}{said}")
 
 

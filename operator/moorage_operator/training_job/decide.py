@@ -89,7 +89,7 @@ def _without_ray_job(seen: ObservedTrainingJob, settings: OperatorSettings, now:
 def _start(seen: ObservedTrainingJob, settings: OperatorSettings, now: datetime) -> Plan:
     """The next attempt, once no pod of an earlier one can write into the run's folder, and its pause is over."""
     try:
-        manifest = ray_job_manifest(seen, settings)
+        needed, manifest = prerequisites(seen, settings), ray_job_manifest(seen, settings)
     except InvalidInput as error:
         return _not_accepted(seen, "Invalid", error.problems, now)
     left = pause_left(seen, now)
@@ -106,7 +106,7 @@ def _start(seen: ObservedTrainingJob, settings: OperatorSettings, now: datetime)
         return Plan((without_finalizer(seen),), 0.0)
     changes = {} if is_held_by_kueue(seen, settings) else activity.begun(seen, now)
     claim = volume_claim(seen.job.metadata.namespace or "default", settings)
-    actions = (Apply((claim,), existing_stays=True), Apply(prerequisites(seen, settings)), Apply((manifest,)))
+    actions = (Apply((claim,), existing_stays=True), Apply(needed), Apply((manifest,)))
     return plan_of(seen, Step(("False", "Starting", "waits for its pods"), actions, changes=changes), now)
 
 
@@ -158,11 +158,11 @@ def _policy_applied(seen: ObservedTrainingJob, ray_job: RayJob, settings: Operat
     if ray_job.policy == policy_digest(seen) and not by_stranger:
         return ()
     try:
-        manifest = ray_job_manifest(seen, settings)
+        needed = (Apply(prerequisites(seen, settings)),) if goes_on else ()
+        return (*needed, Apply((ray_job_manifest(seen, settings),)))
     except InvalidInput:
         # The platform's settings changed under a job that runs: it goes on as it was started.
         return ()
-    return (*((Apply(prerequisites(seen, settings)),) if goes_on else ()), Apply((manifest,)))
 
 
 def _not_accepted(seen: ObservedTrainingJob, reason: str, problems: tuple[Problem, ...], now: datetime) -> Plan:

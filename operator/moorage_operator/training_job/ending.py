@@ -13,6 +13,7 @@ from moorage_operator.training_job.observe import ObservedTrainingJob
 from moorage_operator.training_job.planning import plan_of, written
 from moorage_operator.training_job.ray_job import API_VERSION, ENDED, KIND, RayJob
 from moorage_operator.training_job.report import is_final
+from moorage_operator.training_job.run_identity import SUPERSEDED
 from moorage_operator.training_job.settlement import is_unsettled, settlement_of, without_finalizer
 from moorage_operator.training_job.status import WAITING_FOR_PLAN, fresh_status, renewed, status_after
 from moorage_operator.training_job.step import End, Step
@@ -20,7 +21,6 @@ from moorage_operator.training_job.step import End, Step
 NO_RETRY_HELPS = frozenset({"InvalidInput", "Refused"})
 LINGER_SECONDS = 60.0
 """How long a driver that has said its last may take to end by itself."""
-SUPERSEDED = "Superseded"
 
 
 def has_ended(seen: ObservedTrainingJob) -> bool:
@@ -30,9 +30,8 @@ def has_ended(seen: ObservedTrainingJob) -> bool:
 
 
 def is_superseded(seen: ObservedTrainingJob) -> bool:
-    """Whether the run in status is of an earlier spec. One that is being given up stays given up, though the spec be edited back."""
-    running = condition(seen.status, "Running")
-    return seen.status.run is not None and (seen.status.run != seen.run or (running is not None and running.reason == SUPERSEDED))
+    """Whether the run in status is of an earlier spec."""
+    return seen.status.run is not None and seen.status.run != seen.run
 
 
 def end_of(seen: ObservedTrainingJob, now: datetime) -> End | None:
@@ -64,10 +63,11 @@ def after_the_end(seen: ObservedTrainingJob, now: datetime) -> Plan:
             removal = delete_of(seen, seen.ray_job)
         elif left is not None:
             waits.append(left)
-    settling = _settling(seen)
-    if settling:
-        waits.append(0.0)
-    return _alone((*said, *removal), settling, min(waits, default=None))
+    if is_unsettled(seen):
+        settling = (settlement_of(seen),) if is_final(seen.report) or _is_over(seen) else ()
+        return Plan((*said, *removal, *settling), 0.0 if settling else min(waits, default=None))
+    letting_go = (without_finalizer(seen),) if names.PRIVACY_FINALIZER in seen.finalizers else ()
+    return _alone((*said, *removal), letting_go, min(waits, default=None))
 
 
 def retire(seen: ObservedTrainingJob, now: datetime) -> Plan:
@@ -116,12 +116,6 @@ def _removal_in(seen: ObservedTrainingJob, ray_job: RayJob, since_end: float) ->
         ttl = seen.job.spec.run_policy.ttl_seconds_after_finished
         return None if ttl is None else ttl - since_end
     return LINGER_SECONDS - since_end if is_final(seen.report) else 0.0
-
-
-def _settling(seen: ObservedTrainingJob) -> tuple[Action, ...]:
-    if is_unsettled(seen):
-        return (settlement_of(seen),) if is_final(seen.report) or _is_over(seen) else ()
-    return (without_finalizer(seen),) if names.PRIVACY_FINALIZER in seen.finalizers else ()
 
 
 def _is_over(seen: ObservedTrainingJob) -> bool:

@@ -10,7 +10,7 @@ from moorage_operator.training_job.observe import ObservedTrainingJob
 from moorage_operator.training_job.run_identity import run_in_status
 
 _BAD_WHEN_FALSE = frozenset({"Accepted", "BudgetReserved", "Succeeded", "GatesPassed"})
-_BAD_REASONS = frozenset({"BackOff", "Unschedulable", "ImagePullFailed", "ContainerNotStarted", "HeadLost", "NameTaken"})
+_BAD_REASONS = frozenset({"BackOff", "Unschedulable", "ImagePullFailed", "ContainerNotStarted", "PodsNotMade", "HeadLost", "NameTaken"})
 _UNTOLD = frozenset({"InProgress", "NotEvaluated", "Asking", "WaitingForPlan", "Ended", "Valid"})
 
 

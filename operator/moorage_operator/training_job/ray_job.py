@@ -19,7 +19,10 @@ SUSPENDED = frozenset({"Suspending", "Suspended"})
 
 @dataclass(frozen=True)
 class RayJob:
-    """One RayJob. attempt: 0 if it is not one of Moorage's. deployment, job: KubeRay's and Ray's own words for the state, or empty."""
+    """One RayJob. attempt: 0 if it is not one of Moorage's. deployment, job: KubeRay's and Ray's own words for the state, or empty.
+
+    cluster_failure: why KubeRay cannot make the cluster's pods, or empty.
+    """
 
     name: str
     uid: str
@@ -33,6 +36,7 @@ class RayJob:
     reason: str
     message: str
     cluster: str
+    cluster_failure: str
     started_at: datetime | None
     ended_at: datetime | None
 
@@ -54,9 +58,15 @@ def ray_job_of(body: Mapping[str, Any]) -> RayJob:
         reason=status.get("reason", ""),
         message=status.get("message", ""),
         cluster=status.get("rayClusterName", ""),
+        cluster_failure=_cluster_failure(status.get("rayClusterStatus") or {}),
         started_at=_moment(status.get("startTime")),
         ended_at=_moment(status.get("endTime")),
     )
+
+
+def _cluster_failure(status: Mapping[str, Any]) -> str:
+    conditions = status.get("conditions") or ()
+    return next((c.get("message", "") for c in conditions if c.get("type") == "ReplicaFailure" and c.get("status") == "True"), "")
 
 
 def _moment(text: Any) -> datetime | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from moorage_api.data_source import Format
+from moorage_api.errors import InvalidInput
+from moorage_api.problems import problems_of
 from moorage_api.run_config import ClusterObjects, ResolvedDataset, RunConfig, run_config_for
 from moorage_operator import names
 from moorage_operator.training_job.observe import ObservedTrainingJob
@@ -11,27 +15,31 @@ from moorage_operator.training_job.run_identity import generation_of, run_folder
 
 
 def run_config_of(seen: ObservedTrainingJob) -> RunConfig:
-    """The document that the present attempt at the run in status is started with."""
+    """The document that the present attempt at the run in status is started with. Raises InvalidInput for a path that is too long."""
     job, records = seen.job, seen.records
     namespace, name = job.metadata.namespace or "default", job.metadata.name
     source = records.dataset.spec if records.dataset is not None else job.spec.dataset
     data_format: Format = source.format or "Bundled"
-    config = run_config_for(
-        job,
-        uid=job.metadata.uid or "",
-        tenant=seen.tenant,
-        dataset=ResolvedDataset(
+    try:
+        dataset = ResolvedDataset(
             dataset=records.dataset.metadata.name if records.dataset is not None else None,
             uri=records.uri,
             format=data_format,
             columns=source.columns,
             split=job.spec.dataset.split,
             augmentation=job.spec.dataset.augmentation,
-        ),
-        folder=run_folder(job),
-        output=output_folder(job),
-        admission_required=seen.is_private,
-    )
+        )
+        config = run_config_for(
+            job,
+            uid=job.metadata.uid or "",
+            tenant=seen.tenant,
+            dataset=dataset,
+            folder=run_folder(job),
+            output=output_folder(job),
+            admission_required=seen.is_private,
+        )
+    except ValidationError as error:
+        raise InvalidInput(*problems_of(error, job.ref)) from None
     update = {
         # Editing runPolicy makes a new generation of the job, and no other run.
         "job": config.job.model_copy(update={"generation": generation_of(run_in_status(job))}),

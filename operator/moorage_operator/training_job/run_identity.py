@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from moorage_api.conditions import condition
 from moorage_api.training_job import TrainingJob, TrainingJobSpec
 from moorage_operator import names
 from moorage_operator.workload.canonical import digest_of
 
+SUPERSEDED = "Superseded"
+"""The reason of Running while a run is given up for that of a changed spec: it stays given up, though the spec be edited back."""
 _DIGITS = 16
 
 
@@ -20,8 +23,9 @@ def run_of(job: TrainingJob) -> str:
     An edit back to an earlier spec is yet another run: the earlier one's folder, answers and privacy are settled.
     """
     digest = spec_digest(job.spec)
-    known = job.status.run if job.status is not None else None
-    if known is not None and known.partition("-")[2] == digest:
+    known, running = job.status.run if job.status is not None else None, condition(job.status, "Running")
+    is_given_up = running is not None and running.reason == SUPERSEDED
+    if known is not None and known.partition("-")[2] == digest and not is_given_up:
         return known
     return f"{job.metadata.generation or 1}-{digest}"
 

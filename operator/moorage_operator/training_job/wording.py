@@ -22,6 +22,8 @@ def running_state(seen: ObservedTrainingJob, ray_job: RayJob, settings: Operator
     obstacle = next((p.obstacle for p in seen.pods if p.obstacle is not None and p.cluster == ray_job.cluster), None)
     if obstacle is not None:
         return "False", *obstacle
+    if ray_job.cluster_failure:
+        return "False", "PodsNotMade", f"KubeRay cannot make the pods: {ray_job.cluster_failure}"
     if head is None or head.started_at is None:
         return "False", "Starting", "waits for its pods"
     phase = seen.report.phase if seen.report is not None else "Starting"

@@ -13,6 +13,11 @@ from moorage_operator import names
 Found = tuple[str, Any, str]
 """What is refused: the path below spec.podTemplate, the value that stands there, why."""
 
+SHOULD_BE_A_MAPPING = "should be a mapping"
+_LISTS = frozenset(
+    {"containers", "initContainers", "volumes", "tolerations", "imagePullSecrets", "env", "envFrom", "volumeMounts", "ports"}
+)
+_MAPPINGS = frozenset({"securityContext", "nodeSelector", "affinity", "resources", "limits", "requests"})
 _OURS = frozenset({names.MANAGED_BY, names.PART_OF})
 _FIELDS_KEPT = {
     "command": "KubeRay starts Ray",
@@ -48,6 +53,17 @@ def is_ours(key: str) -> bool:
     """Whether a label or annotation is Moorage's or KubeRay's."""
     group = key.partition("/")[0]
     return key in _OURS or group in (GROUP, "ray.io") or group.endswith((f".{GROUP}", ".ray.io"))
+
+
+def misshapen(path: str, base: Mapping[str, Any], override: Mapping[str, Any]) -> Iterator[Found]:
+    """Every field that is not what it is in a pod, or in `base`, which it is merged with: a list, or a mapping."""
+    for field, value in override.items():
+        if (field in _LISTS or isinstance(base.get(field), list)) and value is not None and not isinstance(value, list):
+            yield f"{path}.{field}", value, "should be a list"
+        elif field in _MAPPINGS or isinstance(base.get(field), Mapping):
+            if value is not None and not isinstance(value, Mapping):
+                yield f"{path}.{field}", value, SHOULD_BE_A_MAPPING
+            yield from misshapen(f"{path}.{field}", mapping(base.get(field)), mapping(value))
 
 
 def container_refusals(path: str, container: Mapping[str, Any], own_volumes: set[str], kept: Kept) -> Iterator[Found]:

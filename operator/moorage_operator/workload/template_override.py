@@ -9,11 +9,10 @@ from moorage_api.errors import InvalidInput, Problem
 from moorage_api.problems import shown
 from moorage_operator import names
 from moorage_operator.plan import Manifest
-from moorage_operator.workload.container_refusals import Found, Kept, container_refusals, is_ours, mapping
+from moorage_operator.workload.container_refusals import SHOULD_BE_A_MAPPING, Found, Kept, container_refusals, is_ours, mapping, misshapen
 from moorage_operator.workload.strategic_merge import merged
 
 FIELD = "spec.podTemplate"
-SHOULD_BE_A_MAPPING = "should be a mapping"
 _POD_FIELDS_KEPT = {
     "serviceAccountName": "the ServiceAccount is Moorage's",
     "serviceAccount": "the ServiceAccount is Moorage's",
@@ -51,7 +50,7 @@ def _refusals(base: Manifest, override: Mapping[str, Any], kept: Kept) -> Iterat
     for field, value in override.items():
         if field not in ("metadata", "spec"):
             yield field, value, "a podTemplate has metadata and spec only"
-        elif not isinstance(value, Mapping):
+        elif value is not None and not isinstance(value, Mapping):
             yield field, value, SHOULD_BE_A_MAPPING
     yield from _metadata(mapping(override.get("metadata")))
     yield from _spec(base, mapping(override.get("spec")), kept)
@@ -61,20 +60,20 @@ def _metadata(metadata: Mapping[str, Any]) -> Iterator[Found]:
     for field, value in metadata.items():
         if field not in ("labels", "annotations"):
             yield f"metadata.{field}", value, "only labels and annotations may be added"
-        elif not isinstance(value, Mapping):
+        elif value is not None and not isinstance(value, Mapping):
             yield f"metadata.{field}", value, SHOULD_BE_A_MAPPING
-        else:
-            for key, text in value.items():
-                if is_ours(key):
-                    yield f"metadata.{field}[{key}]", text, "set by Moorage or KubeRay"
-                elif not isinstance(text, str):
-                    yield f"metadata.{field}[{key}]", text, "should be a string"
+        for key, text in mapping(value).items():
+            if is_ours(key):
+                yield f"metadata.{field}[{key}]", text, "set by Moorage or KubeRay"
+            elif not isinstance(text, str):
+                yield f"metadata.{field}[{key}]", text, "should be a string"
 
 
 def _spec(base: Manifest, spec: Mapping[str, Any], kept: Kept) -> Iterator[Found]:
     for field, why in _POD_FIELDS_KEPT.items():
         if spec.get(field) is not None:
             yield f"spec.{field}", spec[field], why
+    yield from misshapen("spec", base, spec)
     yield from _pod_security(spec.get("securityContext"))
     yield from _node_selector(base.get("nodeSelector") or {}, spec.get("nodeSelector"))
     own_volumes = {volume["name"] for volume in base["volumes"]}
@@ -87,29 +86,24 @@ def _spec(base: Manifest, spec: Mapping[str, Any], kept: Kept) -> Iterator[Found
         elif container["name"] in own_init:
             yield f"{path}.name", container["name"], "Moorage's own container"
         else:
+            ours: Mapping[str, Any] = next((one for one in base["containers"] if one["name"] == container["name"]), {})
+            yield from misshapen(path, ours, container)
             yield from container_refusals(path, container, own_volumes, kept)
 
 
 def _items(spec: Mapping[str, Any], field: str) -> Iterator[tuple[str, Any]]:
     value = spec.get(field)
-    if isinstance(value, list):
-        yield from ((f"spec.{field}[{index}]", item) for index, item in enumerate(value))
-    elif value is not None:
-        yield f"spec.{field}", value
+    return ((f"spec.{field}[{index}]", item) for index, item in enumerate(value if isinstance(value, list) else ()))
 
 
 def _pod_security(value: Any) -> Iterator[Found]:
     # Which groups may read a shared file system is not known here; nothing else of it is the user's.
-    if value is not None and not isinstance(value, Mapping):
-        yield "spec.securityContext", value, SHOULD_BE_A_MAPPING
     for field, content in mapping(value).items():
         if field != "supplementalGroups":
             yield f"spec.securityContext.{field}", content, "only supplementalGroups may be added"
 
 
 def _node_selector(base: Mapping[str, str], value: Any) -> Iterator[Found]:
-    if value is not None and not isinstance(value, Mapping):
-        yield "spec.nodeSelector", value, SHOULD_BE_A_MAPPING
     for key, content in mapping(value).items():
         if key in base and content != base[key]:
             yield f"spec.nodeSelector[{key}]", content, "would leave the pool that resources.nodePool names"

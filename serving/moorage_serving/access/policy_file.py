@@ -23,6 +23,11 @@ class PolicyFile:
         self._problem = ""
         self.ring = KeyRing(AccessPolicy())
 
+    @property
+    def known(self) -> bool:
+        """Whether there has ever been a good policy."""
+        return self._seen is not None
+
     def refresh(self) -> bool:
         """Read the file if it changed since the last call; True if there is a new ring. A missing or malformed file keeps the old one."""
         try:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from moorage_api.errors import Problem, Unavailable
+from moorage_api.serving_environment import METRICS_FOLDER_VARIABLE
 from moorage_serving.host import reaper
 from moorage_serving.host.application_seen import ApplicationSeen, application_of
 from moorage_serving.host.engine_environment import engine_environment, metrics_folder, write_launcher
 from moorage_serving.host.port_block import claim_block
-from moorage_serving.replica import METRICS_FOLDER_VARIABLE
 
 OBJECT_STORE_BYTES = 128 * 2**20
 """Requests and answers never pass through Ray's object store."""

@@ -32,9 +32,8 @@ def not_found_in_json(configuration: str) -> str:
     return re.sub(r'(?<=return status 404 )content-type text/plain lf-string "Path [^"]*"', lambda _: answer, configuration)
 
 
-def main() -> None:
-    """`python haproxy_launcher.py BINARY ... -f CONFIGURATION ...`"""
-    command = sys.argv[1:]
+def become(command: list[str]) -> None:
+    """Mend the configuration and become HAProxy. command: `BINARY ... -f CONFIGURATION ...`"""
     configuration = Path(command[command.index("-f") + 1])
     ports = {os.environ[f"RAY_SERVE_HAPROXY_{name}_PORT"] for name in ("METRICS", "STATS")}
     configuration.write_text(not_found_in_json(on_loopback(configuration.read_text(), ports)))
@@ -44,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    become(sys.argv[1:])

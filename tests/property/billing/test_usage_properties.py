@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from moorage_api.run_config import JobIdentity
 from moorage_api.run_report import WorkerLifetime
-from moorage_api.usage import UsageEvent
-from moorage_billing.compute_usage import BUCKET_SECONDS, lifetime_quantity, training_usage
+from moorage_api.usage import Subject, UsageEvent
+from moorage_billing.compute_usage import BUCKET_SECONDS, lifetime_quantity, pod_usage, training_usage
 from moorage_billing.instant import micros_of, timestamp_of
 
 JOB = JobIdentity(namespace="default", name="digits", uid="u1", generation=1, tenant="acme")
@@ -50,3 +50,21 @@ def test_use_never_shrinks_as_time_goes_on(a: int, b: int, c: int, d: int) -> No
     before = {e.id: e for e in read(2.0, 1.0, start, early, False, early)}
     after = {e.id: e for e in read(2.0, 1.0, start, late, True, now)}
     assert before.items() <= after.items()
+
+
+@given(st.sampled_from([0.25, 0.333333, 64.0]), st.integers(0, 8).map(float), moments, moments, moments)
+def test_a_pod_is_billed_by_the_same_buckets_and_may_skip_what_is_known(cpus: float, gpus: float, a: int, b: int, c: int) -> None:
+    start, since, end = sorted((a, b, c))
+    subject = Subject(kind="ModelService", namespace="default", name="digits", uid="u2")
+
+    def events(since: str | None = None) -> list[UsageEvent]:
+        return list(pod_usage("p1", subject, "acme", cpus, gpus, timestamp_of(start), timestamp_of(end), True, since))
+
+    whole = events()
+    assert {event.source for event in whole} <= {"Pod/p1"}
+    assert [event.id for event in whole] == [event.time for event in whole] == sorted({event.time for event in whole})
+    for amount, meter in ((cpus, "ServingCpuSeconds"), (gpus, "ServingGpuSeconds")):
+        expected = lifetime_quantity(amount, timestamp_of(start), timestamp_of(end))
+        assert sum(event.quantities.get(meter, 0) for event in whole) == expected  # type: ignore[call-overload]
+    later = events(timestamp_of(since))
+    assert later == [event for event in whole if micros_of(event.time) + BUCKET_SECONDS * 10**6 > since]

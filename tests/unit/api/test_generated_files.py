@@ -98,7 +98,7 @@ def test_every_field_of_every_model_says_what_it_is(model: type[ApiModel]) -> No
 @pytest.mark.parametrize(
     ("kind", "short", "scope"),
     [
-        ("Dataset", "ds", "Namespaced"),
+        ("Dataset", "dset", "Namespaced"),
         ("ModelService", "msvc", "Namespaced"),
         ("PricePlan", "plan", "Cluster"),
         ("Tenant", "tnt", "Cluster"),

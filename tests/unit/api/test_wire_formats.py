@@ -14,12 +14,13 @@ import pytest
 from pydantic import ValidationError
 
 from moorage_api.access_policy import AccessPolicy
+from moorage_api.agent_config import AgentConfig
 from moorage_api.artifact import ArtifactManifest, digest_of
 from moorage_api.base import ApiModel
 from moorage_api.manifest import parse_resource
 from moorage_api.run_config import Admission, ResolvedDataset, RunConfig, run_config_for
 from moorage_api.run_report import RunReport
-from moorage_api.service_config import ServingConfig, ServingStatus
+from moorage_api.service_config import ServiceUpdate, ServingConfig, ServingStatus
 from moorage_api.training_job import TrainingJob
 from moorage_api.usage import UsageEvent
 
@@ -27,15 +28,18 @@ FOLDER = Path(__file__).parent / "wire"
 DOCUMENTS: dict[str, type[ApiModel]] = {
     "access_policy": AccessPolicy,
     "admission": Admission,
+    "agent_config": AgentConfig,
     "artifact": ArtifactManifest,
     "run_config": RunConfig,
     "run_report": RunReport,
+    "service_update": ServiceUpdate,
     "serving_config": ServingConfig,
     "serving_status": ServingStatus,
     "usage_event": UsageEvent,
 }
 VERSIONS = {
     "access_policy": "moorage.dev/access.v1",
+    "agent_config": "moorage.dev/agent.v1",
     "artifact": "moorage.dev/artifact.v1",
     "run_config": "moorage.dev/run.v1",
     "run_report": "moorage.dev/report.v1",

@@ -158,6 +158,7 @@ def test_a_bad_url_says_what_to_write(bad: str) -> None:
         Ledger(bad)
 
 
-def test_a_missing_postgresql_driver_says_what_to_install() -> None:
+def test_a_missing_postgresql_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(InvalidInput, match=r"pip install 'psycopg\[binary\]"):
         Ledger("postgresql+psycopg://moorage@localhost/ledger")

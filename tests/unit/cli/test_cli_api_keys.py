@@ -9,7 +9,8 @@ import pytest
 
 from moorage_api.errors import InvalidInput, Refused
 from moorage_api.manifest import parse_resource
-from moorage_cli.api_keys import ALPHABET, SECRET_CHARACTERS, admit_tenants, create_key, is_active, read_policy, revoke_key
+from moorage_billing.api_keys import ALPHABET, SECRET_CHARACTERS, is_active
+from moorage_cli.api_keys import admit_tenants, create_key, read_policy, revoke_key
 from moorage_cli.home import open_home
 from moorage_cli.verbs.keys import duration
 

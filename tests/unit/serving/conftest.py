@@ -14,9 +14,10 @@ sys.path.append(str(Path(__file__).parents[2] / "bench"))
 
 from serving_scenario import IRIS, Keys, service_config, write_artifact
 
+from moorage_api.serving_environment import METRICS_FOLDER_VARIABLE
 from moorage_billing.ledger import Ledger
 from moorage_billing.shipper import drain
-from moorage_serving.replica import METRICS_FOLDER_VARIABLE, Replica
+from moorage_serving.replica import Replica
 
 
 class Running:

@@ -22,7 +22,8 @@ from moorage_api.errors import InvalidInput, Problem, Unavailable
 from moorage_api.privacy import PrivacyMechanism
 
 JOURNAL = "steps.journal"
-LOCK_SECONDS = 60.0
+LOCK_SECONDS = 100.0
+"""The lock of a machine that died goes with its lease; NFS gives 90 seconds."""
 
 
 class JournalHeader(ApiModel):

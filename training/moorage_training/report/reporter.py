@@ -33,10 +33,10 @@ def read_report(run_folder: Path) -> RunReport | None:
 class Reporter:
     """Holds the report and writes it at most four times a second, at changes of the phase always."""
 
-    def __init__(self, run_folder: Path, earlier: RunReport | None) -> None:
+    def __init__(self, run_folder: Path, earlier: RunReport | None, attempt: int = 1) -> None:
         self._path, self._reserve = run_folder / REPORT, run_folder / RESERVE
         self._make_reserve()
-        self.report = RunReport(phase="Starting", updated_at=timestamp())
+        self.report = RunReport(phase="Starting", updated_at=timestamp(), attempt=attempt)
         if earlier is not None:
             # What was planned, spent and held stays known while the run starts anew.
             kept = {"plan": earlier.plan, "privacy": earlier.privacy, "workers": ended(earlier.workers)}
@@ -57,18 +57,29 @@ class Reporter:
 
     def _write(self) -> None:
         self.report = self.report.model_copy(update={"updated_at": timestamp()})
-        data = self.report.model_dump_json(by_alias=True, exclude_none=True, indent=1).encode()
         if self.report.phase == "Failed":
             self._reserve.unlink(missing_ok=True)
-        try:
-            replace_file(self._path, lambda file: file.write(data), durable=False)
-        except OSError as error:
-            logging.getLogger(__name__).error("cannot write %s: %s", self._path, error)
+        _write_report(self._path, self.report)
         self._written_at = time.monotonic()
 
     def _make_reserve(self) -> None:
         with contextlib.suppress(OSError):
             replace_file(self._reserve, lambda file: file.write(bytes(RESERVE_BYTES)), durable=False)
+
+
+def claim_success(run_folder: Path, report: RunReport, attempt: int) -> None:
+    """Let the report of a run that has succeeded be `attempt`'s too, for whoever started that waits for its own."""
+    if report.attempt == attempt:
+        return
+    _write_report(run_folder / REPORT, report.model_copy(update={"attempt": attempt}))
+
+
+def _write_report(path: Path, report: RunReport) -> None:
+    data = report.model_dump_json(by_alias=True, exclude_none=True, indent=1).encode()
+    try:
+        replace_file(path, lambda file: file.write(data), durable=False)
+    except OSError as error:
+        logging.getLogger(__name__).error("cannot write %s: %s", path, error)
 
 
 def ended(workers: list[WorkerLifetime]) -> list[WorkerLifetime]:

@@ -245,6 +245,23 @@ def test_the_autoscaler_owns_the_replicas_of_an_autoscaled_cluster():
     assert len(world.all("ControllerRevision")) == 1
 
 
+def test_an_autoscaled_revision_begins_as_large_as_the_one_before_it():
+    world = served_world(replicas={"min": 1, "max": 4})
+    [cluster] = world.all("RayCluster")
+    cluster["spec"]["workerGroupSpecs"][0]["replicas"] = 3
+    world.store(cluster)
+    world.pods_follow(cluster["metadata"]["name"])
+    world.store(succeeded_job(BETTER))
+    world.settle()
+    assert world.active_revision == "2"
+    [cluster] = world.all("RayCluster")
+    assert cluster["spec"]["workerGroupSpecs"][0]["replicas"] == 3
+    ray_service = world.get("RayService")
+    assert ray_service is not None
+    assert ray_service["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["replicas"] == 1
+    assert "initial_replicas" not in ray_service["spec"]["serveConfigV2"]
+
+
 def test_another_runtime_image_is_a_new_revision_and_a_bad_one_is_rolled_back():
     world = served_world()
     world.settings = world.settings.model_copy(

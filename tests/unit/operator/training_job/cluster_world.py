@@ -15,7 +15,8 @@ from moorage_api.clock import timestamp
 from moorage_api.privacy import PrivacyMechanism
 from moorage_api.run_config import Admission, RunConfig
 from moorage_api.training_job import TrainingJob
-from moorage_operator import names, plan as plans
+from moorage_operator import names
+from moorage_operator import plan as plans
 from moorage_operator.cache import Cache
 from moorage_operator.settings import OperatorSettings
 from moorage_operator.training_job.decide import decide_training_job
@@ -257,34 +258,34 @@ class ClusterWorld:
             return True
         status, suspend = dict(body.get("status") or {}), body["spec"].get("suspend", False)
         state = status.get("jobDeploymentStatus", "")
-        if state == "":
+        if state in ("Initializing", "Running") and suspend:
+            status["jobDeploymentStatus"] = "Suspending"
+        elif state in ("Initializing", "Running"):
+            get_on = self._get_ready if state == "Initializing" else self._advance
+            if not get_on(body, status):
+                return False
+        elif state == "":
             self._uid += 1
             status |= {"jobDeploymentStatus": "Initializing", "startTime": timestamp(self.now), "rayClusterName": f"c{self._uid}"}
-        elif state in ("Initializing", "Running") and suspend:
-            status["jobDeploymentStatus"] = "Suspending"
-        elif state == "Initializing":
-            if self._make_pods(body, status):
-                return True
-            if not all(pod["status"].get("phase") == "Running" for pod in self._pods_of(status)):
-                return False
-            status["jobDeploymentStatus"] = "Running"
-        elif state == "Running":
-            if not self._advance(status):
-                return False
         elif state == "Suspending":
             self._delete_pods()
             status = {"jobDeploymentStatus": "Suspended"}
         elif state == "Suspended" and not suspend:
             status = {}
-        elif state in ("Complete", "Failed") and any("deletionTimestamp" not in pod["metadata"] for pod in self.all("Pod")):
-            self._delete_pods()
-            return True
         else:
-            return False
+            return state in ("Complete", "Failed") and self._delete_pods()
         self._write({**body, "status": status})
         return True
 
-    def _advance(self, status: Body) -> bool:
+    def _get_ready(self, body: Body, status: Body) -> bool:
+        if self._make_pods(body, status):
+            return True
+        if not all(pod["status"].get("phase") == "Running" for pod in self._pods_of(status)):
+            return False
+        status["jobDeploymentStatus"] = "Running"
+        return True
+
+    def _advance(self, _body: Body, status: Body) -> bool:
         head = self._head(status)
         driver = self.driver_of.get(head["metadata"]["uid"]) if head else None
         if head is None:
@@ -328,29 +329,31 @@ class ClusterWorld:
             self._write({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"], "status": {"phase": "Pending"}})
         return len(there) < len(templates)
 
-    def _delete_pods(self) -> None:
-        for pod in self.all("Pod"):
-            if "deletionTimestamp" not in pod["metadata"]:
-                self._delete("Pod", pod["metadata"]["name"])
+    def _delete_pods(self) -> bool:
+        staying = [pod["metadata"]["name"] for pod in self.all("Pod") if "deletionTimestamp" not in pod["metadata"]]
+        for name in staying:
+            self._delete("Pod", name)
+        return bool(staying)
 
     # the kubelet, the driver, the meter
 
-    def kubelet(self) -> bool:
-        """One pod starts, or one that is deleted ends."""
-        for pod in self.all("Pod"):
-            phase, deleted = pod["status"].get("phase"), "deletionTimestamp" in pod["metadata"]
-            if deleted and phase in ("Pending", "Running"):
-                self._end_driver(pod["metadata"]["uid"])
-                self._write({**pod, "status": {"phase": "Failed"}})
-                return True
-            if phase == "Pending":
-                document = self.get("ConfigMap", f"{JOB}-run")
-                assert document is not None, "the RayJob stands, and what it needs does not"
-                running = {"name": "ray", "state": {"running": {"startedAt": timestamp(self.now)}}}
-                status = {"phase": "Running", "containerStatuses": [running]}
-                self._write({**pod, "status": status, "document": document["data"]["run.json"]})
-                return True
-        return False
+    def kubelet(self, choice: int = 0) -> bool:
+        """One pod starts, or one that is deleted ends: whichever is chosen of those that can."""
+        live = [pod for pod in self.all("Pod") if pod["status"].get("phase") in ("Pending", "Running")]
+        due = [pod for pod in live if "deletionTimestamp" in pod["metadata"] or pod["status"]["phase"] == "Pending"]
+        if not due:
+            return False
+        pod = due[choice % len(due)]
+        if "deletionTimestamp" in pod["metadata"]:
+            self._end_driver(pod["metadata"]["uid"])
+            self._write({**pod, "status": {"phase": "Failed"}})
+            return True
+        document = self.get("ConfigMap", f"{JOB}-run")
+        assert document is not None, "the RayJob stands, and what it needs does not"
+        running = {"name": "ray", "state": {"running": {"startedAt": timestamp(self.now)}}}
+        status = {"phase": "Running", "containerStatuses": [running]}
+        self._write({**pod, "status": status, "document": document["data"]["run.json"]})
+        return True
 
     def meter(self) -> bool:
         """One ended pod's last second gets into the ledger."""
@@ -389,7 +392,8 @@ class ClusterWorld:
         elif phase == "Training" and self.journal.get(holder, 0) < MECHANISM.steps:
             if config.admission_required:
                 held = self.holdings.get(holder)
-                assert held is not None and held.state == "Reserved", "a private step without a reservation"
+                assert held is not None, "a private step without a reservation"
+                assert held.state == "Reserved", "a private step after the settlement"
             self.journal[holder] = self.journal.get(holder, 0) + 4 if self.journal.get(holder, 0) < 8 else MECHANISM.steps
             if not self.quiet_death:
                 self._report(driver, "Training")
@@ -479,22 +483,27 @@ class ClusterWorld:
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
+    def round(self) -> bool:
+        """Everybody takes a step, and everything is delivered; whether anything moved."""
+        moved = False
+        for step in (self.operator, self.kuberay, self.kubelet, self.driver, self.meter):
+            moved |= step()
+            self.deliver_all()
+            self.collect_garbage()
+        return moved
+
     def run_fairly(self, rounds: int = 400) -> None:
         """Everybody gets on, and time passes, until nothing moves for ten minutes."""
         still = 0
         for _ in range(rounds):
-            moved = False
-            for step in (self.operator, self.kuberay, self.kubelet, self.driver, self.meter):
-                moved |= step()
-                self.deliver_all()
-                self._collect_garbage()
+            moved = self.round()
             self.pass_time(1.0 if moved else 30.0)
             still = 0 if moved else still + 1
             if still > 20:
                 return
         raise AssertionError(f"no rest: {self.job} {self.ray_job}")
 
-    def _collect_garbage(self) -> None:
+    def collect_garbage(self) -> None:
         """Children of an owner that is gone go."""
         if self.job is None:
             for kind, name in list(self.store):

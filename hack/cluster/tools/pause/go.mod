@@ -1,0 +1,3 @@
+module moorage.dev/hack/cluster/tools/pause
+
+go 1.26

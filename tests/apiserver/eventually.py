@@ -1,0 +1,27 @@
+"""Waiting for a condition with a deadline, never for time to pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+LOOK_EVERY_SECONDS = 0.05
+
+
+def eventually(look: Callable[[], Found], seconds: float = 20.0, what: str = "") -> Found:
+    """What `look` returns as soon as that is true. `look` may fail assertions until then; the last one is shown at the deadline."""
+    deadline = time.monotonic() + seconds
+    while True:
+        complaint: AssertionError | None = None
+        found = None
+        try:
+            found = look()
+        except AssertionError as error:
+            complaint = error
+        if complaint is None and found:
+            return found
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what or look.__name__}; last seen: {found!r}") from complaint
+        time.sleep(LOOK_EVERY_SECONDS)

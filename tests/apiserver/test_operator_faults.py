@@ -1,0 +1,255 @@
+"""What goes wrong around the operator: watches that fall silent, work that stands still, a ledger that is away, deletions in mid-run."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from apiserver.api import Api
+from apiserver.billed import account_of, billed_cpu_seconds
+from apiserver.control_plane import ControlPlane
+from apiserver.eventually import eventually
+from apiserver.killable_operator import Trigger
+from apiserver.ledger_process import LedgerProcess
+from apiserver.operator_process import KillableOperator, Place, health
+from apiserver.resources import condition, is_true, stored
+from apiserver.tcp_proxy import TcpProxy
+from apiserver.world import driver
+from apiserver.world.world import World
+from manifests.corpus import good_manifests
+
+from moorage_api.base import API_VERSION
+from moorage_operator import names
+from moorage_operator.plan import ObjectRef
+
+RECOVERED_SECONDS = 75.0
+"""The API server sends a bookmark a minute; what is silent for longer is dead."""
+
+
+@dataclass
+class Team:
+    """A namespace whose jobs somebody pays for."""
+
+    namespace: str
+    api: Api
+
+    def apply(self, kind: str, name: str, spec: dict) -> dict:
+        """A resource in the namespace."""
+        return self.api.apply(
+            {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name, "namespace": self.namespace}, "spec": spec}
+        )
+
+    def job(self, name: str = "digits", **spec: object) -> dict:
+        """A TrainingJob."""
+        return self.apply("TrainingJob", name, {**good_manifests()["trainingjob-least"]["spec"], **spec})
+
+    def private_job(self, name: str = "digits") -> dict:
+        """A TrainingJob on records with a budget."""
+        columns = {
+            "label": "y",
+            "classes": ["a", "b"],
+            "missing": "Fill",
+            "features": [{"name": "x", "minimum": 0, "maximum": 1, "fill": 0}],
+        }
+        budget = {"epsilon": 8, "delta": 1e-5}
+        self.apply("Dataset", "records", {"uri": "records.csv", "format": "CSV", "columns": columns, "privacyBudget": budget})
+        optimization = {"steps": driver.STEPS, "batchSize": 256, "optimizer": "SGD", "learningRate": 1.0}
+        task = {"type": "TabularClassification", "model": "Linear"}
+        return self.job(name, dataset={"name": "records"}, task=task, optimization=optimization, privacy={"epsilon": 5, "delta": 1e-5})
+
+    def pods(self, uid: str | None = None) -> list[dict]:
+        """Its pods, or those of one resource."""
+        return self.api.list("v1", "Pod", self.namespace, f"{names.UID}={uid}" if uid else None)
+
+    def is_running(self, name: str = "digits") -> bool:
+        """Whether the job trains."""
+        found = condition(stored(self.api, "TrainingJob", name, self.namespace), "Running")
+        assert (found.get("status"), found.get("reason")) == ("True", "Training"), found
+        return True
+
+
+@pytest.fixture(scope="module")
+def new_team(api: Api, new_namespace: Callable[[str], str], controllers: None) -> Callable[[str], Team]:
+    """Makes teams, each a namespace and a Tenant."""
+    api.apply({"apiVersion": API_VERSION, "kind": "PricePlan", "metadata": {"name": "faults"}, "spec": {"currency": "USD", "free": True}})
+
+    def make(words: str) -> Team:
+        namespace = new_namespace(words)
+        tenant = {"namespaces": [namespace], "plan": "faults"}
+        api.apply({"apiVersion": API_VERSION, "kind": "Tenant", "metadata": {"name": namespace}, "spec": tenant})
+        eventually(lambda: api.get(ObjectRef("v1", "ServiceAccount", "default", namespace)), 20, "the default ServiceAccount")
+        return Team(namespace, api)
+
+    return make
+
+
+@pytest.fixture
+def team(new_team: Callable[[str], Team], request: pytest.FixtureRequest) -> Team:
+    """The team of this test."""
+    return new_team(request.node.name)
+
+
+@pytest.fixture
+def start(place: Place, world: World) -> Iterator[Callable[..., KillableOperator]]:
+    """Starts operators that are gone after the test."""
+    running: list[KillableOperator] = []
+
+    def begin(team: Team, **more: object) -> KillableOperator:
+        running.append(KillableOperator(place, [team.namespace], **more))
+        eventually(lambda: running[-1].assert_running() and health(running[-1].port, "readyz") == 200, 30)
+        return running[-1]
+
+    yield begin
+    for operator in running:
+        operator.kill()
+
+
+@dataclass
+class Silence:
+    """An operator whose connections fell silent at `since`, unnoticed as yet."""
+
+    team: Team
+    operator: KillableOperator
+    proxy: TcpProxy
+    connections_before: int
+    since: float
+
+
+@pytest.fixture(scope="module")
+def silence(place: Place, world: World, control_plane: ControlPlane, new_team: Callable[[str], Team]) -> Iterator[Silence]:
+    """Begun with the module, for it takes a minute to be noticed; a job is applied in the silence."""
+    team = new_team("silence")
+    with TcpProxy(int(control_plane.server.rsplit(":", 1)[1])) as proxy:
+        token = control_plane.account_token("moorage", "moorage-operator")
+        kubeconfig = control_plane.write_kubeconfig("silenced", token, f"https://127.0.0.1:{proxy.port}")
+        operator = KillableOperator(place, [team.namespace], kubeconfig=kubeconfig)
+        team.job("before")
+        eventually(lambda: is_true(team.api, "TrainingJob", "before", "Succeeded", team.namespace), 60)
+        connections = proxy.silence()
+        team.job("meanwhile")
+        yield Silence(team, operator, proxy, connections, time.monotonic())
+        operator.kill()
+
+
+def test_a_deleted_job_is_billed_and_charged_before_it_goes(
+    silence: Silence, team: Team, start: Callable[..., KillableOperator], world: World, ledger: LedgerProcess
+) -> None:
+    """It is deleted while no operator runs: its pods, and it itself, wait for the next one."""
+    world.scenarios[team.namespace, "digits"] = driver.Scenario(hold_in="Training")
+    first = start(team)
+    uid = team.private_job()["metadata"]["uid"]
+    eventually(team.is_running, 60)
+    first.kill()
+
+    team.api.delete(ObjectRef(API_VERSION, "TrainingJob", "digits", team.namespace))
+    team.api.delete(ObjectRef("ray.io/v1", "RayJob", "digits", team.namespace))
+    eventually(lambda: all(world.lifetimes[pod["metadata"]["uid"]].ended for pod in team.pods(uid)), 30, "the pods' containers end")
+    waiting = team.pods(uid)
+    assert len(waiting) == 2
+    assert all(pod["metadata"]["finalizers"] == [names.METERING_FINALIZER] for pod in waiting)
+    assert stored(team.api, "TrainingJob", "digits", team.namespace)["metadata"]["finalizers"] == [names.PRIVACY_FINALIZER]
+
+    start(team)
+    eventually(lambda: stored(team.api, "TrainingJob", "digits", team.namespace) is None and not team.pods(uid), 30)
+    assert billed_cpu_seconds(ledger, uid) == {pod.uid: pod.cpu_seconds for pod in world.pods_of(uid)}
+    assert [(job.state, job.mechanism.steps) for job in account_of(ledger, team.namespace).jobs] == [("ChargedWhole", driver.STEPS)]
+    eventually(lambda: stored(team.api, "Dataset", "records", team.namespace)["status"].get("spent", {}).get("jobs") == 1, 20)
+
+
+def test_a_namespace_with_running_work_goes_away(
+    silence: Silence, team: Team, start: Callable[..., KillableOperator], world: World, ledger: LedgerProcess
+) -> None:
+    world.scenarios[team.namespace, "digits"] = driver.Scenario(hold_in="Training")
+    start(team)
+    uids = [team.private_job()["metadata"]["uid"], team.job("open")["metadata"]["uid"]]
+    service = team.apply("ModelService", "open", {"model": {"trainingJob": "open"}, "access": {"tenants": [team.namespace]}})
+    uids.append(service["metadata"]["uid"])
+    eventually(team.is_running, 60)
+    eventually(lambda: is_true(team.api, "ModelService", "open", "Ready", team.namespace), 60)
+
+    team.api.delete(ObjectRef("v1", "Namespace", team.namespace))
+    eventually(lambda: team.api.get(ObjectRef("v1", "Namespace", team.namespace)) is None, 90, "the namespace goes")
+    for uid in uids:
+        assert world.pods_of(uid)
+        assert billed_cpu_seconds(ledger, uid) == {pod.uid: pod.cpu_seconds for pod in world.pods_of(uid)}
+    assert [(job.state, job.mechanism.steps) for job in account_of(ledger, team.namespace).jobs] == [("ChargedWhole", driver.STEPS)]
+
+
+def test_a_lost_attempt_is_tried_again_and_every_pod_is_billed(
+    silence: Silence, team: Team, start: Callable[..., KillableOperator], world: World, ledger: LedgerProcess
+) -> None:
+    world.scenarios[team.namespace, "digits"] = driver.Scenario(failing_attempts=(1,))
+    start(team)
+    uid = team.private_job()["metadata"]["uid"]
+    eventually(lambda: is_true(team.api, "TrainingJob", "digits", "Succeeded", team.namespace), 60)
+    assert stored(team.api, "TrainingJob", "digits", team.namespace)["status"]["attempts"] == 1
+    eventually(lambda: not team.pods(uid), 30)
+    assert len(world.pods_of(uid)) == 4, "two attempts of a head and a worker"
+    assert billed_cpu_seconds(ledger, uid) == {pod.uid: pod.cpu_seconds for pod in world.pods_of(uid)}
+    eventually(lambda: [job.state for job in account_of(ledger, team.namespace).jobs] == ["Committed"], 20)
+
+
+def test_while_the_ledger_is_away_no_pod_goes_and_nothing_is_lost(
+    silence: Silence, team: Team, start: Callable[..., KillableOperator], world: World, ledger: LedgerProcess
+) -> None:
+    world.scenarios[team.namespace, "digits"] = driver.Scenario(hold_in="Training")
+    operator = start(team)
+    uid = team.job()["metadata"]["uid"]
+    eventually(team.is_running, 60)
+    ledger.kill()
+    try:
+        world.scenarios[team.namespace, "digits"] = driver.Scenario()
+        eventually(lambda: [pod for pod in team.pods(uid) if "deletionTimestamp" in pod["metadata"]], 60, "the job is over, its pods end")
+        eventually(lambda: all(lifetime.ended for lifetime in world.pods_of(uid)), 20)
+        assert len(team.pods(uid)) == 2, "a pod went unbilled"
+        assert health(operator.port) == 200, "a restart of the operator brings no ledger back"
+    finally:
+        ledger.start()
+    eventually(lambda: not team.pods(uid), 90, "the pods go once they are billed")
+    assert billed_cpu_seconds(ledger, uid) == {pod.uid: pod.cpu_seconds for pod in world.pods_of(uid)}
+
+
+@pytest.mark.parametrize("effect", ["hang", "block"])
+def test_liveness_fails_when_reconciling_stands_still(
+    silence: Silence, team: Team, start: Callable[..., KillableOperator], effect: str
+) -> None:
+    """hang: one look never ends. block: nothing does, the web server included, which a probe that times out notices."""
+    constants = {"moorage_operator.heartbeat:STUCK_SECONDS": 2.0, "moorage_operator.heartbeat:STALE_SECONDS": 1.0}
+    constants["moorage_operator.heartbeat:BEAT_SECONDS"] = 0.2
+    operator = start(team, trigger=Trigger("apply RayJob digits", effect=effect), constants=constants)
+    assert health(operator.port) == 200
+    team.job()
+    eventually(lambda: "apply RayJob digits" in operator.writes(), 30)
+    eventually(lambda: health(operator.port, timeout_seconds=1.0) in (503, 0), 20, "liveness fails")
+    assert health(operator.port, timeout_seconds=1.0) == (503 if effect == "hang" else 0)
+    operator.kill()
+    start(team)
+    eventually(lambda: is_true(team.api, "TrainingJob", "digits", "Succeeded", team.namespace), 60)
+
+
+def test_an_api_server_that_hangs_is_waited_for(
+    silence: Silence, team: Team, start: Callable[..., KillableOperator], control_plane: ControlPlane
+) -> None:
+    """The operator is not at fault, and a restart would help nothing."""
+    operator = start(team)
+    api_server = next(daemon for daemon in control_plane.daemons if daemon.name == "kube-apiserver")
+    api_server.signal(signal.SIGSTOP)
+    try:
+        until = time.monotonic() + 5.0
+        eventually(lambda: health(operator.port) == 200 and time.monotonic() > until, 10, "the operator stays healthy")
+    finally:
+        api_server.signal(signal.SIGCONT)
+    team.job()
+    eventually(lambda: is_true(team.api, "TrainingJob", "digits", "Succeeded", team.namespace), 60)
+
+
+def test_a_watch_that_falls_silent_is_opened_again(silence: Silence) -> None:
+    """Last, for the silence lasts a minute."""
+    assert silence.connections_before >= 8, "a watch for each kind goes through the proxy"
+    left = RECOVERED_SECONDS - (time.monotonic() - silence.since)
+    eventually(lambda: is_true(silence.team.api, "TrainingJob", "meanwhile", "Accepted", silence.team.namespace), max(left, 1.0))
+    eventually(lambda: is_true(silence.team.api, "TrainingJob", "meanwhile", "Succeeded", silence.team.namespace), 30)
+    assert silence.operator.process.is_alive()

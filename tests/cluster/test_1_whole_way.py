@@ -1,0 +1,95 @@
+"""The shipped example on a real cluster: trained, gated, served, called from inside and outside, billed, and seen by Prometheus."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from apiserver.eventually import eventually
+from cluster.client_pod import ClientPod
+from cluster.kubectl import Kubectl, condition, is_true
+from cluster.pod_log import PodLog
+from cluster.prometheus import Prometheus
+
+from moorage_billing.remote import RemoteLedger
+
+HERE = Path(__file__).parent
+CALLS_INSIDE, CALLS_OUTSIDE = 25, 10
+PERIOD = datetime.now(UTC).strftime("%Y-%m")
+
+
+def test_the_job_says_what_it_did(kubectl: Kubectl, digits: None) -> None:
+    job = kubectl.get("trainingjob", "digits")
+    assert job is not None
+    status = job["status"]
+    for type_ in ("Accepted", "BudgetReserved", "Succeeded", "GatesPassed"):
+        assert is_true(job, type_), condition(job, type_)
+    assert status["metrics"]["accuracy"] >= 0.88
+    assert status["metrics"]["robustAccuracy"] >= 0.45
+    assert 0 < status["privacy"]["epsilonSpent"] <= 5
+    assert status["progress"]["step"] == 400
+    assert status["model"]["uri"].startswith("/var/lib/moorage/")
+    dataset = kubectl.get("dataset", "digits")
+    assert dataset is not None
+    assert dataset["status"]["spent"]["epsilon"] == pytest.approx(status["privacy"]["epsilonSpent"], rel=0.02)
+
+
+def test_requests_from_inside_and_through_a_port_forward_are_answered(kubectl: Kubectl, client: ClientPod, digits: None, key: str) -> None:
+    url = (kubectl.get("modelservice", "digits") or {})["status"]["url"]
+    told = client.run(HERE / "calls_in_pod.py", url, "digits", key, str(CALLS_INSIDE))
+    assert told["answers"] == CALLS_INSIDE
+    with kubectl.port_forward("service/digits", 8000) as outside:
+        for _ in range(CALLS_OUTSIDE):
+            assert _infer(f"{outside}/default/digits", key)["model_name"] == "digits"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            _infer(f"{outside}/default/digits", "mrg_00000000_nobody")
+    assert refused.value.code == 401
+    assert "error" in json.load(refused.value)
+
+
+def test_the_invoice_equals_the_requests_made_and_the_pod_seconds_run(pod_log: PodLog, ledger: RemoteLedger, key: str) -> None:
+    def quantities() -> dict[str, Decimal]:
+        invoice = json.loads(ledger.invoice("harbour", PERIOD))
+        found: dict[str, Decimal] = {}
+        for line in invoice["usage"]:
+            found[line["meter"]] = found.get(line["meter"], Decimal(0)) + Decimal(str(line["quantity"]))
+        return found
+
+    eventually(lambda: quantities().get("Requests") == CALLS_INSIDE + CALLS_OUTSIDE, 60, "every request is in the ledger")
+    assert quantities()["RowsPredicted"] == 2 * CALLS_INSIDE + CALLS_OUTSIDE
+    ran = eventually(lambda: pod_log.core_seconds("TrainingJob", "digits"), 180, "the training pods' ends are known")
+    eventually(lambda: quantities().get("TrainingCpuSeconds") == ran, 120, f"{ran} core-seconds of training are billed")
+
+
+def test_prometheus_sees_what_the_ledger_holds(kubectl: Kubectl, ledger: RemoteLedger, digits: None, tmp_path: Path) -> None:
+    with Prometheus(kubectl, tmp_path) as prometheus:
+        answered = 'sum(moorage_requests_total{tenant="harbour",model="digits",code="200"})'
+        rows = 'sum(moorage_rows_predicted_total{tenant="harbour",model="digits"})'
+        invoice = json.loads(ledger.invoice("harbour", PERIOD))
+        billed = sum(Decimal(str(line["quantity"])) for line in invoice["usage"] if line["meter"] == "RowsPredicted")
+        eventually(lambda: prometheus.value(rows) == float(billed), 60, f"{rows} is {billed}")
+        assert (prometheus.value(answered) or 0) >= CALLS_INSIDE + CALLS_OUTSIDE
+        assert prometheus.value('moorage_trainingjobs{condition="Succeeded",status="True"}') == 1
+        cost = prometheus.value('moorage_tenant_cost{tenant="harbour"}')
+        total = float(invoice["total"]["amount"] if isinstance(invoice["total"], dict) else invoice["total"])
+        assert cost == pytest.approx(total, rel=0.05)
+
+
+def _infer(url: str, key: str) -> dict[str, object]:
+    with urllib.request.urlopen(_request(f"{url}/v2/models/digits", key), timeout=30) as answer:
+        tensor = json.load(answer)["inputs"][0]
+    width = tensor["shape"][1]
+    body = {"inputs": [{"name": tensor["name"], "datatype": "FP32", "shape": [1, width], "data": [1.0] * width}]}
+    with urllib.request.urlopen(_request(f"{url}/v2/models/digits/infer", key, body), timeout=30) as answer:
+        found: dict[str, object] = json.load(answer)
+        return found
+
+
+def _request(url: str, key: str, body: object = None) -> urllib.request.Request:
+    data = None if body is None else json.dumps(body).encode()
+    return urllib.request.Request(url, data=data, headers={"Authorization": f"Bearer {key}"})

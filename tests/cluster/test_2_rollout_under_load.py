@@ -1,0 +1,80 @@
+"""A new model takes over from the old one under constant load: no request fails, and each is billed once."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiserver.eventually import eventually
+from cluster.client_pod import ClientPod
+from cluster.kubectl import Body, Kubectl
+from cluster.waiting import ready, trained
+
+from moorage_billing.remote import RemoteLedger
+
+HERE = Path(__file__).parent
+NAMESPACE = "rollout"
+RATE, SECONDS = 300, 240
+PIXELS = 64
+VERSION = "moorage.dev/v1alpha1"
+
+
+def _job(steps: int) -> Body:
+    spec = {
+        "tenant": "lighthouse",
+        "dataset": {"uri": "sklearn://digits", "format": "Bundled"},
+        "task": {"type": "TabularClassification", "model": "Linear"},
+        "optimization": {"steps": steps, "batchSize": 256, "learningRate": 0.5, "optimizer": "SGD"},
+        "gates": [{"metric": "accuracy", "minimum": 0.5}],
+    }
+    return {"apiVersion": VERSION, "kind": "TrainingJob", "metadata": {"name": "model"}, "spec": spec}
+
+
+def _service() -> Body:
+    spec = {
+        "tenant": "lighthouse",
+        "model": {"trainingJob": "model"},
+        "access": {"tenants": ["buoy"]},
+        "resources": {"cpusPerReplica": 0.5},
+    }
+    return {"apiVersion": VERSION, "kind": "ModelService", "metadata": {"name": "model"}, "spec": spec}
+
+
+@pytest.mark.timeout(1500)
+def test_a_rollout_fails_no_request_and_bills_both_revisions_once(kubectl: Kubectl, ledger: RemoteLedger, digits: None) -> None:
+    # A tenant of its own, without a rate limit, so that its invoice is this load and nothing else.
+    tenant = {"apiVersion": VERSION, "kind": "Tenant", "metadata": {"name": "buoy"}, "spec": {"plan": "pay-as-you-go"}}
+    kubectl("create", "namespace", NAMESPACE)
+    kubectl.apply(tenant, _job(30), _service(), namespace=NAMESPACE)
+    trained(kubectl, "model", NAMESPACE)
+    before = ready(kubectl, "model", NAMESPACE)["status"]
+    eventually(lambda: any(keys.tenant == "buoy" for keys in ledger.list_keys()) or ledger.create_key("buoy"), 30, "the ledger knows buoy")
+    key = ledger.create_key("buoy").key
+    client = ClientPod(kubectl, NAMESPACE)
+    with ThreadPoolExecutor(1) as pool:
+        arguments = (f"model.{NAMESPACE}.svc", "8000", f"/{NAMESPACE}/model", "model", key, str(RATE), str(SECONDS), str(PIXELS))
+        load = pool.submit(client.run, HERE / "load_in_pod.py", *arguments, seconds=SECONDS + 120)
+        kubectl.apply(_job(60), namespace=NAMESPACE)
+        trained(kubectl, "model", NAMESPACE)
+        digest = (kubectl.get("trainingjob", "model", NAMESPACE) or {})["status"]["model"]["digest"]
+        after = ready(kubectl, "model", NAMESPACE, digest)["status"]
+        assert not load.done(), "the load ended before the rollout"
+        told: dict[str, Any] = load.result()
+    print(json.dumps(told))
+    assert after["revision"] == before["revision"] + 1
+    assert after["modelDigest"] != before["modelDigest"]
+    assert told["failures"] == {}
+    assert set(told["codes"]) == {"200"}
+    assert told["seconds"] >= 60
+    assert told["sent"] / told["seconds"] >= 200
+
+    def billed() -> Decimal:
+        invoice = json.loads(ledger.invoice("buoy", datetime.now(UTC).strftime("%Y-%m")))
+        return sum((Decimal(str(line["quantity"])) for line in invoice["usage"] if line["meter"] == "Requests"), Decimal(0))
+
+    eventually(lambda: billed() == told["sent"], 120, f"{told['sent']} requests are billed")
