@@ -250,6 +250,8 @@ def test_a_watch_that_falls_silent_is_opened_again(silence: Silence) -> None:
     """Last, for the silence lasts a minute."""
     assert silence.connections_before >= 8, "a watch for each kind goes through the proxy"
     left = RECOVERED_SECONDS - (time.monotonic() - silence.since)
-    eventually(lambda: is_true(silence.team.api, "TrainingJob", "meanwhile", "Accepted", silence.team.namespace), max(left, 1.0))
+    eventually(
+        lambda: is_true(silence.team.api, "TrainingJob", "meanwhile", "Accepted", silence.team.namespace), max(left, 1.0), promised=True
+    )
     eventually(lambda: is_true(silence.team.api, "TrainingJob", "meanwhile", "Succeeded", silence.team.namespace), 30)
     assert silence.operator.process.is_alive()

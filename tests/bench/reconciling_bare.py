@@ -17,7 +17,7 @@ async def start(memo: kopf.Memo, **_: Any) -> None:
     """Connect."""
     await config.load_kube_config()
     memo.api = client.CustomObjectsApi()
-    READY.touch()
+    READY.touch()  # noqa: ASYNC240 (a file that tells the bench, once)
 
 
 @kopf.on.create("moorage.dev", "v1alpha1", "trainingjobs")

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 import uvicorn
 
@@ -19,7 +18,7 @@ from moorage_api.errors import MoorageError, Problem, Unavailable
 from moorage_billing.service.api_server import by_kubeconfig, in_cluster
 from moorage_billing.service.application import build
 from moorage_billing.service.authentication import Authenticator, StaticTokens
-from moorage_billing.service.ledger_room import LedgerRoom, warm_up
+from moorage_billing.service.ledger_room import LedgerRoom
 from moorage_billing.service.settings import ServiceSettings, read_settings
 from moorage_billing.service.token_review import TokenReviews
 
@@ -73,7 +72,6 @@ async def _serve(settings: ServiceSettings) -> None:
         limit_concurrency=_MAX_CONNECTIONS,
         lifespan="on",
     )
-    Thread(target=warm_up, name="warm-up", daemon=True).start()
     host, port = listening.getsockname()[:2]
     _log.info("listening on %s:%d, ledger %s", host, port, room.database.where)
     await _Server(config).serve(sockets=[listening])

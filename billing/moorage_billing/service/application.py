@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from moorage_api.errors import Unavailable
 from moorage_billing.service import key_routes, money_routes, privacy_routes, probes, usage_routes
 from moorage_billing.service.authentication import Authenticator, bearer_token
 from moorage_billing.service.authorisation import Caller, Right, caller_of, refusal
@@ -21,6 +23,7 @@ from moorage_billing.service.ledger_room import LedgerRoom
 from moorage_billing.service.metrics import OTHER
 from moorage_billing.service.settings import ServiceSettings
 
+_log = logging.getLogger("moorage.ledger")
 _Handler = Callable[[Exchange], Awaitable[Response]]
 _NOBODY = Caller("nobody")
 
@@ -87,7 +90,12 @@ class Gate:
         challenge = {"WWW-Authenticate": "Bearer"}
         if token is None:
             raise Rejected(401, "no token: send `Authorization: Bearer TOKEN`", challenge)
-        username = await self.authenticator.username(token)
+        try:
+            username = await self.authenticator.username(token)
+        except Unavailable as error:  # whoever asks is not known, so the reason is for the log alone
+            _log.error("nobody can be let in: %s", error)
+            self.room.metrics.authentication_errors.inc()
+            raise Rejected(503, "it cannot be found out now whose the token is; try again", {"Retry-After": "1"}) from None
         if username is None:
             message = f"the token is unknown, expired or not made for the audience {self.settings.audience}; get a new one"
             raise Rejected(401, message, challenge)

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from moorage_api.clock import utc_now
-from moorage_api.privacy import PrivacyMechanism
 from moorage_billing.catalogue import CatalogueLedger, access_policy
-from moorage_billing.composition import epsilon_of
 from moorage_billing.cost_book import CostBook
 from moorage_billing.database import Database
 from moorage_billing.key_ledger import KeyLedger
@@ -55,8 +53,3 @@ class LedgerRoom:
         for workers in (self.on_prices, self.on_privacy, self.on_database):
             workers.close()
         self.database.close()
-
-
-def warm_up() -> None:
-    """Import what composes mechanisms (two seconds) before the first request needs it."""
-    epsilon_of([PrivacyMechanism(sampling_rate=0.01, noise_multiplier=2.0, steps=1)], delta=1e-5)

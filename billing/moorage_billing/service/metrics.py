@@ -24,6 +24,9 @@ class ServiceMetrics:
         self.set_aside = Counter(
             "moorage_ledger_events_set_aside_total", "Usage events that conflict with the ledger; not billed.", registry=self._registry
         )
+        self.authentication_errors = Counter(
+            "moorage_ledger_authentication_errors_total", "Requests of which nobody could say whose they are.", registry=self._registry
+        )
         self.database_errors = Counter(
             "moorage_ledger_database_errors_total", "Requests that the database failed.", registry=self._registry
         )

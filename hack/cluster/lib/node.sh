@@ -30,9 +30,10 @@ maxPods: 110
 podLogsDir: $RUN/logs/pods
 volumePluginDir: $RUN/flexvolume
 serializeImagePulls: false
-# Images cannot be pulled again: they are built here. So none is ever collected, and a filling disk evicts late.
+# Images cannot be pulled again: they are built here. So none is ever collected, and a filling disk evicts nothing.
 imageGCHighThresholdPercent: 100
-evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%}
+evictionHard: {memory.available: 100Mi, nodefs.available: 0%, nodefs.inodesFree: 0%, imagefs.available: 0%, imagefs.inodesFree: 0%}
+evictionPressureTransitionPeriod: 10s
 YAML
   start_daemon kubelet kubelet --config "$RUN/kubelet.yaml" --kubeconfig "$RUN/kubeconfigs/kubelet" --root-dir "$RUN/kubelet" \
     --cert-dir "$RUN/kubelet/pki" --hostname-override "$NODE_NAME" --node-ip "$NODE_IP"

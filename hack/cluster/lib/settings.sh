@@ -22,7 +22,7 @@ ETCD_PORT=${ETCD_PORT:-2379}
 BRIDGE=moorage0
 NODE_BRIDGE=moorage-node       # has the node's address where no interface of the machine has one
 NODE_BRIDGE_ADDRESS=${NODE_BRIDGE_ADDRESS:-172.30.255.1}
-CGROUP=moorage-cluster         # every process of the cluster is below it, so that none is missed at the end
+CGROUP=${CGROUP:-moorage-cluster} # every process of the cluster is below it, so that none is missed at the end
 CONTAINERD_SOCKET=$RUN/containerd.sock
 BUILDKIT_SOCKET=$RUN/buildkitd.sock
 

@@ -97,7 +97,7 @@ def _progressing(seen: RayServiceSeen, rollout: Rollout) -> Verdict:
             f"revision {desired.number} was given up for revision {target.number}: {desired.marks.failed}; "
             f"change model or spec, or remove the annotation {names.FAILED} of its ControllerRevision to try it again",
         )
-    if rollout.settled:
+    if rollout.settled and seen.pending is None:
         return Verdict("False", "RolledOut", f"revision {target.number} has the traffic")
     beside = f" beside revision {seen.active_revision}" if seen.active_revision is not None else ""
     cluster = _starting(seen, target.number)

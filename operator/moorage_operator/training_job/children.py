@@ -6,7 +6,7 @@ from typing import Any
 
 from moorage_api.run_config import Admission
 from moorage_operator import names
-from moorage_operator.plan import Manifest
+from moorage_operator.plan import Apply, Manifest
 from moorage_operator.settings import OperatorSettings
 from moorage_operator.training_job import report
 from moorage_operator.training_job.observe import ObservedTrainingJob
@@ -18,15 +18,12 @@ RUN_KEY, ADMISSION_KEY = "run.json", "admission.json"
 _RBAC = "rbac.authorization.k8s.io"
 
 
-def prerequisites(seen: ObservedTrainingJob, settings: OperatorSettings) -> tuple[Manifest, ...]:
-    """Everything that the present attempt's RayJob needs, in no order; what an earlier attempt was told or said is wiped off."""
-    return (
-        run_map(seen),
-        report_map(seen),
-        admission_map(seen, None),
-        *account_and_rights(seen),
-        training_network(seen.job, seen.tenant, settings),
-    )
+def prerequisites(seen: ObservedTrainingJob, settings: OperatorSettings) -> tuple[Apply, ...]:
+    """Everything that the present attempt's RayJob needs; what an earlier attempt was told or said is wiped off."""
+    account, role, binding = account_and_rights(seen)
+    network = training_network(seen.job, seen.tenant, settings)
+    # The API server refuses a RoleBinding whose Role is not there yet.
+    return Apply((run_map(seen), report_map(seen), admission_map(seen, None), account, role, network)), Apply((binding,))
 
 
 def run_map(seen: ObservedTrainingJob) -> Manifest:
@@ -49,7 +46,7 @@ def admission_map(seen: ObservedTrainingJob, answer: Admission | None) -> Manife
     return _child(seen, "v1", "ConfigMap", names.admission_config_map(seen.job.metadata.name), data={ADMISSION_KEY: text})
 
 
-def account_and_rights(seen: ObservedTrainingJob) -> tuple[Manifest, ...]:
+def account_and_rights(seen: ObservedTrainingJob) -> tuple[Manifest, Manifest, Manifest]:
     """The driver's ServiceAccount, which may patch its report and read its admission, each by name, and nothing else."""
     job = seen.job.metadata.name
     name = names.training_account(job)

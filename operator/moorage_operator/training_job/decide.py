@@ -106,7 +106,7 @@ def _start(seen: ObservedTrainingJob, settings: OperatorSettings, now: datetime)
         return Plan((without_finalizer(seen),), 0.0)
     changes = {} if is_held_by_kueue(seen, settings) else activity.begun(seen, now)
     claim = volume_claim(seen.job.metadata.namespace or "default", settings)
-    actions = (Apply((claim,), existing_stays=True), Apply(needed), Apply((manifest,)))
+    actions = (Apply((claim,), existing_stays=True), *needed, Apply((manifest,)))
     return plan_of(seen, Step(("False", "Starting", "waits for its pods"), actions, changes=changes), now)
 
 
@@ -158,7 +158,7 @@ def _policy_applied(seen: ObservedTrainingJob, ray_job: RayJob, settings: Operat
     if ray_job.policy == policy_digest(seen) and not by_stranger:
         return ()
     try:
-        needed = (Apply(prerequisites(seen, settings)),) if goes_on else ()
+        needed = prerequisites(seen, settings) if goes_on else ()
         return (*needed, Apply((ray_job_manifest(seen, settings),)))
     except InvalidInput:
         # The platform's settings changed under a job that runs: it goes on as it was started.

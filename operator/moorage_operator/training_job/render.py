@@ -17,6 +17,8 @@ from moorage_operator.workload.pod_template import ray_pod_template
 RUN_FILE = f"{names.SETTINGS_PATH}/run.json"
 ENTRYPOINT = f"python -m moorage_training.cluster {RUN_FILE}"
 STOP = ("python", "-m", "moorage_training.cluster.stop", RUN_FILE)
+JOB_STOP = {"name": "RAY_JOB_STOP_WAIT_TIME_S", "value": "100"}
+"""How long Ray's job server lets the driver end before it kills it, 3 seconds by itself: a checkpoint and the last report take longer."""
 GRACE_SECONDS = 120
 """Longer than a run takes to save its checkpoint and to send its last report."""
 DEADLINE_SLACK_SECONDS = 60
@@ -129,6 +131,7 @@ def _template(seen: ObservedTrainingJob, settings: OperatorSettings, role: Liter
         service_account=names.training_account(job.metadata.name),
         volumes=[{"name": "run", "configMap": run}],
         volume_mounts=[{"name": "run", "mountPath": names.SETTINGS_PATH, "readOnly": True}],
+        env=[JOB_STOP] if is_head else [],
         ports=[{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports],
         pre_stop=STOP,
         annotations=_attempt_annotations(seen),

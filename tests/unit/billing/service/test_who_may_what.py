@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,3 +96,14 @@ def test_a_pod_reports_only_what_its_replicas_counted(service: Any, make_event: 
     assert answer.status_code == 403
     assert reason in answer.json()["error"]
     assert service.room.usage.count() == 0
+
+
+def test_nobody_gets_in_while_nobody_can_say_who_it_is(service: Any, tmp_path: Path) -> None:
+    (tmp_path / "tokens.yaml").unlink()
+    for role in ("operator", "pod"):
+        answer = service.ask("GET", "/v1/access-policy?tenant=acme", role)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.json() == {"error": "it cannot be found out now whose the token is; try again"}
+    metrics = service.ask("GET", "/metrics", None).text
+    assert "moorage_ledger_authentication_errors_total 2.0" in metrics
+    assert "moorage_ledger_database_errors_total 0.0" in metrics
