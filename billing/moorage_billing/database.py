@@ -26,7 +26,8 @@ class Database:
         """Open, and make, upgrade or check the tables. Raises InvalidInput for a bad URL, Unavailable if it cannot be used."""
         parsed = parse_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        self.where = (parsed.database or "") if self.is_sqlite else parsed.render_as_string(hide_password=True)
+        # libpq takes a password among the query's parameters too, so none of them is ever shown
+        self.where = (parsed.database or "") if self.is_sqlite else parsed.set(query={}).render_as_string(hide_password=True)
         self._busy_seconds = busy_seconds
         # Threads of one process queue here: SQLite's own waiting sleeps and is not fair.
         self._turn = Lock() if self.is_sqlite else nullcontext()

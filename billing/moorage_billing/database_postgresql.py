@@ -46,6 +46,7 @@ def for_setup(engine: Engine) -> Engine:
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get("moorage_setup", False):
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # an index of a large ledger takes its time
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SETUP_LOCK})")
     elif options.get("moorage_write", False):
         connection.exec_driver_sql("LOCK TABLE schema_version IN SHARE ROW EXCLUSIVE MODE")

@@ -24,16 +24,20 @@ class KeyLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._last: tuple[int, _Keys] = (0, {})
 
     def keys(self, tenant: str | None = None) -> _Keys:
         """Every key there ever was, of one tenant or of all, in the order of their names. Raises Unavailable."""
         with self._database.read() as connection:
             return _keys(connection, None if tenant is None else api_key_entries.c.tenant == tenant)
 
-    def last_sequence(self) -> int:
-        """The newest entry's sequence: as long as it stands, so do the keys. Raises Unavailable."""
+    def current(self) -> _Keys:
+        """As `keys()` of all, but read anew only after a change, for replicas ask every second. Raises Unavailable."""
         with self._database.read() as connection:
-            return connection.scalar(select(func.max(api_key_entries.c.sequence))) or 0
+            newest = connection.scalar(select(func.max(api_key_entries.c.sequence))) or 0
+            if newest != self._last[0]:
+                self._last = (newest, _keys(connection, None))
+            return self._last[1]
 
     def create(self, tenant: str, now: datetime, lifetime: timedelta | None) -> NewKey:
         """Give the tenant one more key. Raises Refused if it has two active ones; Unavailable."""

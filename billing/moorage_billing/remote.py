@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from moorage_billing.ledger import Ledger
 
 TOKEN_FILE_VARIABLE, TOKEN_VARIABLE = "MOORAGE_LEDGER_TOKEN_FILE", "MOORAGE_LEDGER_TOKEN"
+_SERVICE_SECONDS = 15.0
+"""Above what the service itself waits for its database: it then says what holds it up."""
 _LONG_SECONDS = 120.0
 """Composing many mechanisms for the first time, and a month of a million requests, take a while."""
 
@@ -167,7 +169,8 @@ def open_ledger(url: str, busy_seconds: float = 30.0) -> AnyLedger:
     """
     if url.startswith(("http://", "https://")):
         file, token = os.environ.get(TOKEN_FILE_VARIABLE), os.environ.get(TOKEN_VARIABLE)
-        return RemoteLedger(url, Path(file) if file else None, None if file else token, busy_seconds)
+        seconds = max(busy_seconds, _SERVICE_SECONDS)
+        return RemoteLedger(url, Path(file) if file else None, None if file else token, seconds)
     from moorage_billing.ledger import Ledger  # SQLAlchemy, which a pod that talks to the service does not need
 
     return Ledger(url, busy_seconds)

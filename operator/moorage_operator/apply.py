@@ -58,7 +58,7 @@ class Applier:
     async def _apply(self, manifest: Manifest, how: plans.Apply) -> None:
         try:
             if how.existing_stays:
-                await self._kube.create(manifest)
+                await self._create(manifest)
             else:
                 self._cache.put(await self._kube.apply(manifest))
         except KindUnknown:
@@ -67,6 +67,10 @@ class Applier:
         except Conflict:
             if not how.existing_stays:
                 raise
+
+    async def _create(self, manifest: Manifest) -> None:
+        if self._cache.get(manifest["kind"], manifest["metadata"].get("namespace"), manifest["metadata"]["name"]) is None:
+            self._cache.put(await self._kube.create(manifest))
 
     async def _patch(self, action: plans.Patch) -> None:
         try:

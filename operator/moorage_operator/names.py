@@ -54,6 +54,8 @@ CHILD_SELECTOR = f"{MANAGED_BY}=moorage,{KIND}"
 """Selects what the operator watches of pods, RayJobs and RayServices."""
 REPORT_SELECTOR = f"{MANAGED_BY}=moorage,{DOCUMENT}={REPORT_DOCUMENT}"
 """Selects the ConfigMaps that jobs report in."""
+VOLUME_SELECTOR = f"{MANAGED_BY}=moorage"
+"""Selects the claims of namespaces' volumes, as far as the operator made them."""
 
 VOLUME_PATH = "/var/lib/moorage"
 """Where the namespace's volume is mounted in training and serving pods."""

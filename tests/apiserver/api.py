@@ -40,7 +40,7 @@ class Api:
         if user:
             headers += [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)]
         self._client = httpx.Client(
-            base_url=server, headers=headers, verify=ssl.create_default_context(cafile=str(authority)), timeout=60, trust_env=False
+            base_url=server, headers=headers, verify=ssl.create_default_context(cafile=str(authority)), timeout=90, trust_env=False
         )
         self._resources: dict[str, dict[str, Body]] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -105,14 +106,13 @@ def namespace(api: Api, request: pytest.FixtureRequest, new_namespace: Callable[
 
 @pytest.fixture(scope="session")
 def new_namespace(api: Api) -> Callable[[str], str]:
-    """Makes namespaces; the number keeps those of equally named tests apart."""
-    made: list[str] = []
+    """Makes namespaces, named for what they are for."""
 
     def make(words: str) -> str:
-        stem = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:40]
-        made.append(f"{stem}-{len(made)}")
-        api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": made[-1]}})
-        return made[-1]
+        stem = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:40].rstrip("-")
+        name = f"{stem}-{secrets.token_hex(3)}"
+        api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        return name
 
     return make
 

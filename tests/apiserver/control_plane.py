@@ -128,6 +128,7 @@ class ControlPlane:
             daemon.kill()
 
     def _run(self, name: str, *command: object) -> Daemon:
-        daemon = Daemon(name, [str(part) for part in command], self.folder / f"{name}.log")
+        # Memory is at hand, and a quarter of the API server's time would go into collecting garbage.
+        daemon = Daemon(name, [str(part) for part in command], self.folder / f"{name}.log", {"GOGC": "300"})
         self.daemons.append(daemon)
         return daemon

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from apiserver.api import APPLY, Api
+from apiserver.api import APPLY, Api, ApiError
 from apiserver.eventually import eventually
 from apiserver.programs import ROOT
 
@@ -19,8 +19,19 @@ def apply_definitions(api: Api, files: list[Path]) -> None:
     names = ["{1}.{0}".format(*re.fullmatch(r"(.+)_(.+)\.yaml", file.name).groups()) for file in files]
     for name, file in zip(names, files, strict=True):
         content = _without_old_versions(file.read_text()).encode()
-        api.request("PATCH", f"{_PATH}/{name}", content, APPLY, fieldManager="tests", force="true", fieldValidation="Strict")
+        eventually(lambda name=name, content=content: _is_applied(api, name, content), 60, f"{name} is applied")
     eventually(lambda: all(_is_established(api, name) for name in names), 90, "the definitions are established")
+
+
+def _is_applied(api: Api, name: str, content: bytes) -> bool:
+    """The API server works on KubeRay's for seconds, and on a busy machine gives up."""
+    try:
+        api.request("PATCH", f"{_PATH}/{name}", content, APPLY, fieldManager="tests", force="true", fieldValidation="Strict")
+    except ApiError as error:
+        if error.code == 504:
+            return False
+        raise
+    return True
 
 
 def _is_established(api: Api, name: str) -> bool:

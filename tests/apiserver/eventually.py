@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Found = TypeVar("Found")
-LOOK_EVERY_SECONDS = 0.05
+LOOK_EVERY_SECONDS = 0.1
 
 
 def eventually(look: Callable[[], Found], seconds: float = 20.0, what: str = "", promised: bool = False) -> Found:

@@ -21,6 +21,8 @@ from moorage_billing.period import Period
 from moorage_operator import names
 from moorage_operator.plan import ObjectRef
 
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture(scope="module")
 def operator(place: Place, world: World) -> Iterator[ShippedOperator]:

@@ -25,6 +25,8 @@ from moorage_api.base import API_VERSION
 from moorage_operator import names
 from moorage_operator.plan import ObjectRef
 
+pytestmark = pytest.mark.timeout(900)
+
 RECOVERED_SECONDS = 75.0
 """The API server sends a bookmark a minute; what is silent for longer is dead."""
 

@@ -31,7 +31,7 @@ OPERATOR: Rights = {
     "pods": READ | {"patch"},
     "configmaps": READ | {"create", "patch", "delete"},
     "apps/controllerrevisions": READ | {"create", "patch", "delete"},
-    "persistentvolumeclaims": {"get", "create", "patch"},
+    "persistentvolumeclaims": READ | {"create", "patch"},
     "serviceaccounts": {"get", "create", "patch"},
     "rbac.authorization.k8s.io/roles": {"get", "create", "patch"},
     "rbac.authorization.k8s.io/rolebindings": {"get", "create", "patch"},

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from apiserver.eventually import eventually
+from cluster.bills import invoice, quantity
 from cluster.client_pod import ClientPod
 from cluster.kubectl import Body, Kubectl
 from cluster.waiting import ready, trained
@@ -73,8 +72,4 @@ def test_a_rollout_fails_no_request_and_bills_both_revisions_once(kubectl: Kubec
     assert told["seconds"] >= 60
     assert told["sent"] / told["seconds"] >= 200
 
-    def billed() -> Decimal:
-        invoice = json.loads(ledger.invoice("buoy", datetime.now(UTC).strftime("%Y-%m")))
-        return sum((Decimal(str(line["quantity"])) for line in invoice["usage"] if line["meter"] == "Requests"), Decimal(0))
-
-    eventually(lambda: billed() == told["sent"], 120, f"{told['sent']} requests are billed")
+    eventually(lambda: quantity(invoice(ledger, "buoy"), "Requests") == told["sent"], 120, f"{told['sent']} requests are billed")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 
 import pytest
 from apiserver.eventually import eventually
+from cluster.bills import invoice, quantity
 from cluster.kubectl import Body, Kubectl, condition
 from cluster.pod_log import PodLog
 from cluster.release import pods_of
@@ -74,8 +74,9 @@ def test_a_worker_pod_and_the_operator_are_lost(
     assert after["privacy"]["mechanism"]["steps"] >= before["status"]["progress"]["step"]
     ran = eventually(lambda: pod_log.core_seconds("TrainingJob", "long"), 120, "the pods' ends are known")
     job = kubectl.get("trainingjob", "long", namespace) or {}
-    billed = eventually(lambda: _billed(ledger, job, ran), 120, f"{ran} core-seconds are billed")
-    assert billed == ran
+    uid = job["metadata"]["uid"]
+    billed = "TrainingCpuSeconds"
+    eventually(lambda: quantity(invoice(ledger, "lighthouse"), billed, uid) == ran, 120, f"{ran} core-seconds are billed")
 
 
 @pytest.mark.timeout(1200)
@@ -112,12 +113,3 @@ def test_suspending_stops_the_pods_and_resuming_goes_on(kubectl: Kubectl, digits
     after = trained(kubectl, "long", namespace)["status"]
     assert after["progress"]["step"] >= before
     assert after["attempts"] == 0
-
-
-def _billed(ledger: RemoteLedger, job: Body, expected: Decimal) -> Decimal | None:
-    invoice = json.loads(ledger.invoice("lighthouse", job["metadata"]["creationTimestamp"][:7]))
-    lines = [
-        line for line in invoice["usage"] if line["meter"] == "TrainingCpuSeconds" and line["subject"]["uid"] == job["metadata"]["uid"]
-    ]
-    total = sum((Decimal(str(line["quantity"])) for line in lines), Decimal(0))
-    return total if total == expected else None

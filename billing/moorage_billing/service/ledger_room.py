@@ -40,7 +40,7 @@ class LedgerRoom:
 
     def access_policy(self, tenants: list[str] | None) -> tuple[bytes, str]:
         """The access policy of `tenants` (None: of all) as JSON, and its ETag."""
-        policy = access_policy(self.catalogue.current(), self.keys.keys(), tenants, self.now())
+        policy = access_policy(self.catalogue.current(), self.keys.current(), tenants, self.now())
         body = policy.model_dump_json(by_alias=True, exclude_none=True).encode()
         return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 

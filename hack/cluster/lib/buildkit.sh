@@ -41,6 +41,7 @@ build_with_buildkit() { # NAME
     --oci-layout "base=$IMAGES/debian" --opt "context:debian:bookworm-slim=oci-layout://base@$base" \
     --output "type=image,name=docker.io/moorage/$1:unpacking,unpack=true,compression=uncompressed,oci-mediatypes=true"
   ctr_here images tag --force "docker.io/moorage/$1:unpacking" "docker.io/moorage/$1:dev"
+  ctr_here images label "docker.io/moorage/$1:dev" io.cri-containerd.pinned=pinned
   ctr_here images delete "docker.io/moorage/$1:unpacking"
 }
 

@@ -60,6 +60,7 @@ import_images() {
     reference=$(image_reference "$name") key=$(cat "$IMAGES/$name.key")
     [ -z "$(ctr_here images list --quiet "name==$reference,labels.\"moorage.key\"==$key")" ] || continue
     tar -C "$IMAGES/$name" -c . | ctr_here images import - >/dev/null || die "up: containerd did not take the image $reference"
-    ctr_here images label "$reference" "moorage.key=$key" >/dev/null
+    # Pinned: a kubelet that runs short of disk removes images, and these cannot be pulled again.
+    ctr_here images label "$reference" "moorage.key=$key" io.cri-containerd.pinned=pinned >/dev/null
   done
 }

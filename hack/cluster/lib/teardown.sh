@@ -2,11 +2,9 @@
 # shellcheck shell=bash
 
 stop_everything() {
-  local name
-  # The kubelet first, or it would start again what is stopped below it.
-  for name in kubelet kube-router kube-proxy kube-scheduler kube-controller-manager buildkitd containerd kube-apiserver etcd; do
-    stop_daemon "$name"
-  done
+  # Only these two have something on disk that is kept, and without them nobody starts a container any more.
+  stop_daemon buildkitd
+  stop_daemon containerd
   remove_cgroups
 }
 

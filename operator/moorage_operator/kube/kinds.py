@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from moorage_api.base import API_VERSION
-from moorage_operator.names import CHILD_SELECTOR, REPORT_SELECTOR
+from moorage_operator.names import CHILD_SELECTOR, REPORT_SELECTOR, VOLUME_SELECTOR
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ CHILDREN = (
     Kind("ray.io/v1", "RayJob", "rayjobs", selector=CHILD_SELECTOR),
     Kind("ray.io/v1", "RayService", "rayservices", selector=CHILD_SELECTOR),
     Kind("v1", "ConfigMap", "configmaps", selector=REPORT_SELECTOR),
+    Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims", selector=VOLUME_SELECTOR),
     Kind("v1", "Pod", "pods", selector=CHILD_SELECTOR),
 )
 WATCHED = (*RESOURCES, *CHILDREN)
@@ -59,7 +60,6 @@ WRITTEN_ONLY = (
     Kind("rbac.authorization.k8s.io/v1", "Role", "roles"),
     Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
     Kind("v1", "Event", "events"),
-    Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
     Kind("v1", "Service", "services"),
     Kind("v1", "ServiceAccount", "serviceaccounts"),
 )

@@ -47,7 +47,7 @@ def decide_model_service(seen: ObservedModelService, settings: OperatorSettings,
     rollout = roll_out(stored, _served(service, tenant, model, settings), kuberay, settings.rollout_deadline_seconds, now)
     status = rolled_status(service, kuberay, rollout, choice, now)
     actions = (
-        *rollout_events(service, stored, rollout, status),
+        *rollout_events(service, kuberay, stored, rollout, status),
         *_revision_writes(service, tenant, stored, rollout),
         *_render(seen, kuberay, rollout.target, settings),
         *resize(seen, kuberay, rollout.target),

@@ -8,6 +8,7 @@ from typing import Literal
 from moorage_api.base import API_VERSION
 from moorage_api.conditions import condition
 from moorage_api.model_service import ModelService, ModelServiceStatus
+from moorage_operator.model_service.clusters import RayServiceSeen
 from moorage_operator.model_service.revisions import Revision
 from moorage_operator.model_service.rollout import Rollout
 from moorage_operator.plan import ObjectRef, Record
@@ -21,15 +22,22 @@ def blocked_events(service: ModelService, status: ModelServiceStatus) -> list[Re
     return _turned_away(service, status)
 
 
-def rollout_events(service: ModelService, stored: Sequence[Revision], rollout: Rollout, status: ModelServiceStatus) -> list[Record]:
-    """A rollout begins, ends well, or is given up; or the service stops answering."""
+def rollout_events(
+    service: ModelService, kuberay: RayServiceSeen, stored: Sequence[Revision], rollout: Rollout, status: ModelServiceStatus
+) -> list[Record]:
+    """A rollout begins, ends well, or is given up; or the service stops answering.
+
+    No time is in the words, for one that was killed after telling and before remembering would tell it again in others.
+    """
     before = {one.number: one.marks for one in stored}
+    serving = kuberay.active_revision
     found: list[Record] = []
     for revision in rollout.revisions:
         old, marks = before.get(revision.number), revision.marks
         what = f"revision {revision.number}" + (f", model {revision.served.model.digest[:19]}" if revision.served is not None else "")
         if marks.started_at is not None and (old is None or old.started_at is None):
-            found.append(_record(service, "Normal", "RolloutStarted", f"{what}, is rolled out (since {marks.started_at:%H:%M:%S} UTC)"))
+            place = f" in place of revision {serving}" if serving is not None else ""
+            found.append(_record(service, "Normal", "RolloutStarted", f"{what}, is rolled out{place}"))
         if marks.cluster is not None and (old is None or old.cluster != marks.cluster):
             found.append(_record(service, "Normal", "RolledOut", f"{what}, has the traffic, in Ray cluster {marks.cluster}"))
         if marks.failed is not None and (old is None or old.failed is None):

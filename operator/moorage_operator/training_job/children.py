@@ -22,8 +22,9 @@ def prerequisites(seen: ObservedTrainingJob, settings: OperatorSettings) -> tupl
     """Everything that the present attempt's RayJob needs; what an earlier attempt was told or said is wiped off."""
     account, role, binding = account_and_rights(seen)
     network = training_network(seen.job, seen.tenant, settings)
+    answer = (admission_map(seen, None),) if seen.is_private else ()
     # The API server refuses a RoleBinding whose Role is not there yet.
-    return Apply((run_map(seen), report_map(seen), admission_map(seen, None), account, role, network)), Apply((binding,))
+    return Apply((run_map(seen), report_map(seen), *answer, account, role, network)), Apply((binding,))
 
 
 def run_map(seen: ObservedTrainingJob) -> Manifest:

@@ -13,7 +13,7 @@ from apiserver.world import driver, kubelet, kuberay
 from moorage_operator import names
 
 OURS = f"{names.MANAGED_BY}=moorage"
-TURN_SECONDS = 0.03
+TURN_SECONDS = 0.05
 
 
 class World:

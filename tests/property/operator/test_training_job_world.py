@@ -7,44 +7,11 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from unit.operator.training_job.cluster_world import JOB, NAMESPACE, ClusterWorld
+from unit.operator.training_job.cluster_world import SPEC, ClusterWorld, digits_world
 
 from moorage_operator import names
 
 Body = dict[str, Any]
-DATASET: Body = {
-    "apiVersion": "moorage.dev/v1alpha1",
-    "kind": "Dataset",
-    "metadata": {"name": "d", "namespace": NAMESPACE},
-    "spec": {"uri": "sklearn://digits", "format": "Bundled", "privacyBudget": {"epsilon": 8, "delta": 1e-5}},
-}
-TENANT: Body = {
-    "apiVersion": "moorage.dev/v1alpha1",
-    "kind": "Tenant",
-    "metadata": {"name": "t"},
-    "spec": {"namespaces": [NAMESPACE], "plan": "p"},
-}
-PLAN: Body = {
-    "apiVersion": "moorage.dev/v1alpha1",
-    "kind": "PricePlan",
-    "metadata": {"name": "p"},
-    "spec": {"currency": "USD", "meters": []},
-}
-SPEC: Body = {
-    "dataset": {"name": "d"},
-    "task": {"type": "TabularClassification"},
-    "optimization": {"steps": 10},
-    "privacy": {"epsilon": 4, "delta": 1e-5},
-    "gates": [{"metric": "accuracy", "minimum": 0.8}],
-    "resources": {"workers": 2},
-    "runPolicy": {"backoffLimit": 2},
-}
-
-
-def world(budget_steps: int = 10_000, **changes: Any) -> ClusterWorld:
-    return ClusterWorld({**SPEC, **changes}, [DATASET, TENANT, PLAN], budget_steps)
-
-
 STEPS = ["operator", "deliver", "kuberay", "kubelet", "driver", "meter"]
 POLICY = {"backoffLimit": 2}
 PEOPLE: dict[str, Body] = {
@@ -55,7 +22,19 @@ PEOPLE: dict[str, Body] = {
     "hurry": {"runPolicy": {**POLICY, "activeDeadlineSeconds": 5}},
 }
 FATES = {"fails": "Internal", "refuses": "InvalidInput", "succeeds": "Succeeded"}
-ACCIDENTS = ["killed operator", "restart_operator", "lose_head", "delete_ray_job", "loud", "quiet", "wait", *PEOPLE, *FATES]
+ACCIDENTS = [
+    "killed operator",
+    "restart_operator",
+    "lose_head",
+    "delete_ray_job",
+    "loud",
+    "quiet",
+    "slow pods",
+    "swift pods",
+    "wait",
+    *PEOPLE,
+    *FATES,
+]
 KINDS = [None, "TrainingJob", "RayJob", "Pod", "ConfigMap"]
 Event = tuple[str, int]
 
@@ -74,6 +53,8 @@ def do(world: ClusterWorld, event: str, number: int) -> None:
         world.restart_operator()
     elif event in ("loud", "quiet"):
         world.quiet_death = event == "quiet"
+    elif event in ("slow pods", "swift pods"):
+        world.pods_end_slowly = event == "slow pods"
     elif event == "wait":
         world.pass_time([0.5, 3, 20, 90][number % 4])
     else:
@@ -83,7 +64,7 @@ def do(world: ClusterWorld, event: str, number: int) -> None:
 
 def history_of(random: Random) -> list[Event]:
     """Mostly steps in any order, often enough everybody's so that the job gets on, and of the accidents those few of one story."""
-    story = random.sample(ACCIDENTS, random.randrange(len(ACCIDENTS)))
+    story = random.sample(ACCIDENTS, random.choice([0, 1, 2, 2, 3, 3, 4, 6, 10]))
     weights = random.choice([(6, 2, 1), (2, 6, 1), (1, 6, 3), (8, 0, 1)])
     found: list[Event] = []
     for _ in range(random.randrange(160)):
@@ -98,12 +79,13 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return history_of(draw(st.randoms(use_true_random=True)))
 
 
-thorough = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def rest(world: ClusterWorld) -> None:
     """Let it come to rest, and check that it is a rest."""
     world.deliver_all()
+    world.pods_end_slowly = False
     if world.job is not None and world.job["spec"]["runPolicy"].get("suspend"):
         world.edit(**PEOPLE["resume"])
     world.run_fairly()
@@ -113,7 +95,7 @@ def rest(world: ClusterWorld) -> None:
 @thorough
 @given(histories())
 def test_every_run_ends_and_its_privacy_is_settled_once(history: list[Event]) -> None:
-    w = world()
+    w = digits_world()
     for event, number in history:
         do(w, event, number)
     rest(w)
@@ -133,11 +115,12 @@ def test_every_run_ends_and_its_privacy_is_settled_once(history: list[Event]) ->
 @thorough
 @given(histories())
 def test_a_deleted_job_is_settled_and_gone(history: list[Event]) -> None:
-    w = world()
+    w = digits_world()
     for event, number in history:
         do(w, event, number)
     w.delete_job()
     w.deliver_all()
+    w.pods_end_slowly = False
     w.run_fairly()
     assert w.job is None
     assert not w.all("Pod")
@@ -150,19 +133,9 @@ def test_a_deleted_job_is_settled_and_gone(history: list[Event]) -> None:
 @thorough
 @given(histories())
 def test_a_budget_that_does_not_suffice_ends_the_job(history: list[Event]) -> None:
-    w = world(budget_steps=9)
+    w = digits_world(39)
     for event, number in history:
         do(w, event, number)
     rest(w)
     assert not w.journal
     assert w.condition("Succeeded").split("/")[0] == "False"
-
-
-def test_left_alone_it_succeeds() -> None:
-    w = world()
-    w.run_fairly()
-    assert w.condition("Succeeded") == "True/Completed"
-    assert w.condition("GatesPassed") == "True/Passed"
-    assert w.condition("BudgetReserved") == "True/Reserved"
-    assert [h.state for h in w.holdings.values()] == ["Committed"]
-    assert w.get("RayJob", JOB) is not None

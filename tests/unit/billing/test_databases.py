@@ -266,7 +266,7 @@ def test_a_commit_is_durable_even_where_the_server_says_otherwise(postgresql: An
 @pytest.mark.postgresql
 def test_a_login_that_is_refused_says_so_without_the_password(postgresql: Any) -> None:
     with pytest.raises(Unavailable) as caught:
-        Database(f"postgresql://ledger:hunter2@127.0.0.1:{postgresql.port}/nowhere")
+        Database(f"postgresql://ledger:hunter2@127.0.0.1:{postgresql.port}/nowhere?password=hunter2&sslmode=disable")
     message = str(caught.value)
     assert "hunter2" not in message
     assert 'database "nowhere" does not exist' in message

@@ -9,7 +9,7 @@ import pytest
 from unit.operator.model_service.world import BAD, BETTER, GOOD, VOLUME, World, resource, succeeded_job
 
 from moorage_operator import names
-from moorage_operator.plan import Apply, Delete, Patch, SetStatus
+from moorage_operator.plan import Apply, Delete, Patch, Record, SetStatus
 
 SPEC = succeeded_job()["spec"]
 
@@ -342,3 +342,14 @@ def test_status_is_written_only_when_it_changes():
     world = served_world()
     world.wait(3600)
     assert [a for a in world.plan().actions if isinstance(a, SetStatus | Delete)] == []
+
+
+def test_an_operator_killed_after_telling_tells_the_same_again():
+    world = served_world()
+    world.store(succeeded_job(BETTER))
+    told = [action for action in world.plan().actions if isinstance(action, Record)]
+    world.reconcile(killed_after=len(told))
+    world.wait(7)
+    assert [action for action in world.plan().actions if isinstance(action, Record)] == told
+    assert [record.reason for record in told] == ["RolloutStarted"]
+    assert "in place of revision 1" in told[0].message

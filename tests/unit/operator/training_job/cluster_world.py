@@ -25,8 +25,17 @@ from moorage_operator.training_job.run_identity import holder_of
 
 Body = dict[str, Any]
 NAMESPACE, JOB = "team-a", "digits"
+SPEC: Body = {
+    "dataset": {"name": "d"},
+    "task": {"type": "TabularClassification"},
+    "optimization": {"steps": 10},
+    "privacy": {"epsilon": 4, "delta": 1e-5},
+    "gates": [{"metric": "accuracy", "minimum": 0.8}],
+    "resources": {"workers": 2},
+    "runPolicy": {"backoffLimit": 2},
+}
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
-MECHANISM = PrivacyMechanism(sampling_rate=0.1, noise_multiplier=1.0, steps=10)
+MECHANISM = PrivacyMechanism(sampling_rate=0.1, noise_multiplier=1.0, steps=40)
 SETTINGS = OperatorSettings.from_wire(
     {
         "namespace": "moorage",
@@ -37,6 +46,19 @@ SETTINGS = OperatorSettings.from_wire(
 )
 
 
+def digits_world(budget_steps: int = 10_000, **changes: Any) -> ClusterWorld:
+    """A world with one private job on a Dataset with a budget; changes: fields of its spec."""
+
+    def body(kind: str, name: str, spec: Body) -> Body:
+        place = {"namespace": NAMESPACE} if kind == "Dataset" else {}
+        return {"apiVersion": "moorage.dev/v1alpha1", "kind": kind, "metadata": {"name": name, **place}, "spec": spec}
+
+    budget = {"uri": "sklearn://digits", "format": "Bundled", "privacyBudget": {"epsilon": 8, "delta": 1e-5}}
+    tenant = body("Tenant", "t", {"namespaces": [NAMESPACE], "plan": "p"})
+    others = [body("Dataset", "d", budget), tenant, body("PricePlan", "p", {"currency": "USD"})]
+    return ClusterWorld({**SPEC, **changes}, others, budget_steps)
+
+
 class Conflict(Exception):
     """A write that was bound to an earlier version."""
 
@@ -45,7 +67,7 @@ class ClusterWorld:
     """`operator`, `deliver`, `kuberay`, `kubelet`, `driver`, `meter` are steps of the several processes; the rest is done to the world."""
 
     def __init__(self, spec: Body, others: list[Body], budget_steps: int = 10_000) -> None:
-        self.now, self._version, self._uid = START, 0, 0
+        self.now, self.version, self._uid = START, 0, 0
         self.store: dict[tuple[str, str], Body] = {}
         self.cache, self._undelivered = Cache(), []
         self.holdings: dict[str, PrivacyHolding] = {}
@@ -55,7 +77,7 @@ class ClusterWorld:
         self.succeeded_folders: dict[str, Body] = {}
         self.started_attempts: list[tuple[str, int]] = []
         self.counted: list[tuple[str, int]] = []
-        self.fate, self.quiet_death = "Succeeded", False
+        self.fate, self.quiet_death, self.pods_end_slowly = "Succeeded", False, False
         for body in others:
             self._write({**body, "metadata": {**body["metadata"]}})
         self._write(
@@ -71,12 +93,12 @@ class ClusterWorld:
     # the API server
 
     def _write(self, body: Body, deliver: bool = False) -> Body:
-        self._version += 1
+        self.version += 1
         body = copy.deepcopy(body)
         if "uid" not in body["metadata"]:
             self._uid += 1
             body["metadata"]["uid"] = f"uid-{self._uid}"
-        body["metadata"]["resourceVersion"] = str(self._version)
+        body["metadata"]["resourceVersion"] = str(self.version)
         key = (body["kind"], body["metadata"]["name"])
         if "deletionTimestamp" in body["metadata"] and not body["metadata"].get("finalizers"):
             self.store.pop(key, None)
@@ -144,7 +166,7 @@ class ClusterWorld:
         before, plan = self._picture(), self.look()
         try:
             for action in plan.actions[:killed_after]:
-                self._do(action)
+                self.do(action)
         except Conflict:
             pass
         return self._picture() != before
@@ -156,9 +178,9 @@ class ClusterWorld:
             self.cache.put(body)
 
     def _picture(self) -> str:
-        return f"{self._version} {sorted(map(str, self.holdings.items()))} {self.cache.refusals}"
+        return f"{self.version} {sorted(map(str, self.holdings.items()))} {self.cache.refusals}"
 
-    def _do(self, action: plans.Action) -> None:
+    def do(self, action: plans.Action) -> None:
         match action:
             case plans.Apply(manifests, _, existing_stays):
                 for manifest in manifests:
@@ -340,11 +362,11 @@ class ClusterWorld:
     def kubelet(self, choice: int = 0) -> bool:
         """One pod starts, or one that is deleted ends: whichever is chosen of those that can."""
         live = [pod for pod in self.all("Pod") if pod["status"].get("phase") in ("Pending", "Running")]
-        due = [pod for pod in live if "deletionTimestamp" in pod["metadata"] or pod["status"]["phase"] == "Pending"]
+        due = [pod for pod in live if pod["status"]["phase"] == "Pending" or self._is_ending(pod)]
         if not due:
             return False
         pod = due[choice % len(due)]
-        if "deletionTimestamp" in pod["metadata"]:
+        if self._is_ending(pod):
             self._end_driver(pod["metadata"]["uid"])
             self._write({**pod, "status": {"phase": "Failed"}})
             return True
@@ -354,6 +376,9 @@ class ClusterWorld:
         status = {"phase": "Running", "containerStatuses": [running]}
         self._write({**pod, "status": status, "document": document["data"]["run.json"]})
         return True
+
+    def _is_ending(self, pod: Body) -> bool:
+        return "deletionTimestamp" in pod["metadata"] and not self.pods_end_slowly
 
     def meter(self) -> bool:
         """One ended pod's last second gets into the ledger."""
@@ -394,7 +419,7 @@ class ClusterWorld:
                 held = self.holdings.get(holder)
                 assert held is not None, "a private step without a reservation"
                 assert held.state == "Reserved", "a private step after the settlement"
-            self.journal[holder] = self.journal.get(holder, 0) + 4 if self.journal.get(holder, 0) < 8 else MECHANISM.steps
+            self.journal[holder] = self.journal.get(holder, 0) + 2
             if not self.quiet_death:
                 self._report(driver, "Training")
         else:
