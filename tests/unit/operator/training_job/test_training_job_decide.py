@@ -31,7 +31,7 @@ from moorage_operator.training_job.retry import pause_seconds
 
 OVER = replace(HEAD, over=True)
 RUNNING, PRIVATE = job(started()), {"privacy": {"epsilon": 4, "delta": 1e-5}}
-START = ["status", "apply PersistentVolumeClaim", "apply prerequisites", "apply RayJob"]
+START = ["status", "apply PersistentVolumeClaim", "apply prerequisites", "apply RoleBinding", "apply RayJob"]
 
 
 def running(of=None, said=None, pods=(HEAD,), datasets=(), **what):
@@ -322,7 +322,7 @@ def test_suspending_and_going_on():
     on = job({"rayJobName": "digits", "activeSeconds": 120.0})
     assert states(decide(running(on, deployment="Suspended", state="")))["Running"] == "False/EndingPods"
     plan = decide(running(on, deployment="Suspended", state="", pods=()))
-    assert words(plan) == ["status", "apply prerequisites", "apply RayJob"]
+    assert words(plan) == ["status", "apply prerequisites", "apply RoleBinding", "apply RayJob"]
     assert written(plan)["activeSince"] == "2026-11-22T12:00:00.000000Z"
     assert states(plan)["Running"] == "False/Resuming"
 

@@ -27,7 +27,6 @@ GPU_POOL = {
     "tolerations": [{"key": "gpu", "operator": "Exists"}],
     "gpuResourceName": "nvidia.com/gpu",
     "cpuRequestFraction": 0.5,
-    "runtimeClassName": "nvidia",
 }
 QUEUED = {
     "resources": {"workers": 4, "cpusPerWorker": 8, "gpusPerWorker": 1, "memoryPerWorker": "32Gi", "nodePool": "gpu", "queue": "research"},
