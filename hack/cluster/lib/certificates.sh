@@ -53,8 +53,8 @@ DNS:kubernetes.default.svc.cluster.local,DNS:localhost,IP:127.0.0.1,IP:$SERVICE_
   issue cluster admin "/O=system:masters/CN=admin"
   issue cluster kubelet "/O=system:nodes/CN=system:node:$NODE_NAME"
   for who in kube-controller-manager kube-scheduler kube-proxy; do issue cluster "$who" "/CN=system:$who"; done
-  issue cluster kube-router "/CN=moorage:kube-router"
-  for who in kubelet kube-controller-manager kube-scheduler kube-proxy kube-router; do write_kubeconfig "$RUN/kubeconfigs/$who" "$who"; done
+  issue cluster network-policies "/CN=moorage:network-policies"
+  for who in kubelet kube-controller-manager kube-scheduler kube-proxy network-policies; do write_kubeconfig "$RUN/kubeconfigs/$who" "$who"; done
   write_kubeconfig "$OUR_KUBECONFIG" admin
   umask 022
 }

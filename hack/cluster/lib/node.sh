@@ -1,4 +1,4 @@
-# kubelet, kube-proxy and kube-router (which enforces NetworkPolicies): the machine as a Kubernetes node. Sourced after runtime.sh.
+# kubelet, kube-proxy and the controller that enforces NetworkPolicies: the machine as a Kubernetes node. Sourced after runtime.sh.
 # shellcheck shell=bash
 
 node_resolver() { # a stub resolver on loopback is not reachable from pods
@@ -55,10 +55,8 @@ YAML
   start_daemon kube-proxy kube-proxy --config "$RUN/kube-proxy.yaml"
 }
 
-start_kube_router() {
-  start_daemon kube-router kube-router --kubeconfig "$RUN/kubeconfigs/kube-router" --hostname-override "$NODE_NAME" \
-    --run-firewall=true --run-router=false --run-service-proxy=false --run-loadbalancer=false --enable-cni=false \
-    --service-cluster-ip-range "$SERVICE_CIDR" --health-port 0
+start_network_policies() {
+  start_daemon network-policies network-policies -kubeconfig "$RUN/kubeconfigs/network-policies" -node "$NODE_NAME" -service-cidr "$SERVICE_CIDR"
 }
 
 node_is_ready() {
@@ -69,5 +67,5 @@ start_node() {
   start_kubelet
   wait_for_daemon kubelet 60 node_is_ready
   start_kube_proxy
-  start_kube_router
+  start_network_policies
 }

@@ -52,7 +52,7 @@ eventually() { # SECONDS COMMAND...: until the command succeeds; false after tha
 }
 
 module_version() { # MODULE_FOLDER MODULE: the version that a tool's go.mod requires
-  awk -v module="$2" '$1 == module && $2 ~ /^v/ { print $2; exit }' "$HERE/tools/$1/go.mod"
+  awk -v module="$2" '{ sub(/^require /, "") } $1 == module && $2 ~ /^v/ { print $2; exit }' "$HERE/tools/$1/go.mod"
 }
 
 kubectl_here() { kubectl --kubeconfig "$OUR_KUBECONFIG" "$@"; }
