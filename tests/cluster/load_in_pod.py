@@ -1,11 +1,13 @@
 """Runs in the client pod: `python - HOST PORT PATH MODEL KEY RATE SECONDS WIDTH`. A constant rate of requests over kept connections.
 
-Prints how many were answered with which code, how many failed and why, and the latencies. It ends after SECONDS by itself.
+Prints how many were answered with which code, how many failed and why, and the latencies. It ends when the file STOP appears, after SECONDS
+in any case.
 """
 
 import asyncio
 import collections
 import json
+import os
 import sys
 import time
 
@@ -16,7 +18,7 @@ head = (
     f"POST {path}/v2/models/{model}/infer HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
     f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
 ).encode()
-CONNECTIONS = 16
+CONNECTIONS, STOP = 16, "/tmp/load.stop"
 codes, failures, latencies = collections.Counter(), collections.Counter(), []
 
 
@@ -37,7 +39,7 @@ async def request(stream):
 
 async def caller(number, start):
     stream, interval, done = None, CONNECTIONS / rate, 0
-    while (due := start + number * interval / CONNECTIONS + done * interval) < start + seconds:
+    while (due := start + number * interval / CONNECTIONS + done * interval) < start + seconds and not os.path.exists(STOP):
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         done += 1
         began = time.monotonic()

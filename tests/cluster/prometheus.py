@@ -1,4 +1,7 @@
-"""Debian's Prometheus on the cluster's node, finding its targets as the chart's monitors would: by the pods' labels and port names."""
+"""Debian's Prometheus on the cluster's node, told its targets as the chart's monitors select them: by the pods' labels and port names.
+
+Debian builds it without the discovery of Kubernetes, so the tests look up the pods.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,12 @@ class Prometheus:
             pytest.skip("Prometheus is not installed: apt-get install prometheus")
         self._port = _free_port()
         settings = self._folder / "prometheus.yml"
-        settings.write_text(yaml.safe_dump(_settings(self._kubectl.kubeconfig)))
+        targets = _targets(self._kubectl)
+        settings.write_text(yaml.safe_dump(_settings(targets)))
+        count = sum(map(len, targets.values()))
         command = ["prometheus", f"--config.file={settings}", f"--storage.tsdb.path={self._folder / 'data'}"]
         self._daemon = Daemon("prometheus", [*command, f"--web.listen-address=127.0.0.1:{self._port}"], self._folder / "prometheus.log")
-        eventually(
-            lambda: self._daemon.assert_running() and self._up() >= 3, 60, "Prometheus scrapes the operator, the ledger and an agent"
-        )
+        eventually(lambda: self._daemon.assert_running() and self._up() == count, 60, f"Prometheus scrapes all of {targets}")
         return self
 
     def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
@@ -58,24 +61,25 @@ class Prometheus:
             return []
 
 
-def _settings(kubeconfig: Path) -> dict[str, Any]:
-    pods = {"role": "pod", "kubeconfig_file": str(kubeconfig)}
+def _targets(kubectl: Kubectl) -> dict[str, list[str]]:
+    """Addresses by job: of the chart's own pods, and of the agents beside replicas."""
+    pods = kubectl.list("pods", "moorage", "app.kubernetes.io/component in (operator,ledger)")
+    serving = json.loads(kubectl("get", "pods", "-A", "-l", "moorage.dev/kind=ModelService,moorage.dev/role=worker", "-o", "json"))["items"]
+    return {"moorage": _addresses(pods, "http"), "services": _addresses(serving, "metrics")}
 
-    def job(name: str, labels: str, port: str) -> dict[str, Any]:
-        keep = [
-            {"source_labels": [labels], "regex": ".+", "action": "keep"},
-            {"source_labels": ["__meta_kubernetes_pod_container_port_name"], "regex": port, "action": "keep"},
-            {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
-        ]
-        return {"job_name": name, "kubernetes_sd_configs": [pods], "relabel_configs": keep}
 
-    return {
-        "global": {"scrape_interval": "2s"},
-        "scrape_configs": [
-            job("moorage", "__meta_kubernetes_pod_label_app_kubernetes_io_component", "http"),
-            job("services", "__meta_kubernetes_pod_label_moorage_dev_uid", "metrics"),
-        ],
-    }
+def _addresses(pods: list[dict[str, Any]], port: str) -> list[str]:
+    found = []
+    for pod in pods:
+        containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
+        ports = [one for container in containers for one in container.get("ports", []) if one.get("name") == port]
+        found += [f"{pod['status']['podIP']}:{one['containerPort']}" for one in ports]
+    return found
+
+
+def _settings(targets: dict[str, list[str]]) -> dict[str, Any]:
+    jobs = [{"job_name": job, "static_configs": [{"targets": addresses}]} for job, addresses in targets.items()]
+    return {"global": {"scrape_interval": "2s"}, "scrape_configs": jobs}
 
 
 def _free_port() -> int:

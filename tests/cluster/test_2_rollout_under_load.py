@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from moorage_billing.remote import RemoteLedger
 
 HERE = Path(__file__).parent
 NAMESPACE = "rollout"
-RATE, SECONDS = 300, 240
+RATE, LEAST_SECONDS, LONGEST_SECONDS = 300, 60, 900
 PIXELS = 64
 VERSION = "moorage.dev/v1alpha1"
 
@@ -56,20 +57,30 @@ def test_a_rollout_fails_no_request_and_bills_both_revisions_once(kubectl: Kubec
     key = ledger.create_key("buoy").key
     client = ClientPod(kubectl, NAMESPACE)
     with ThreadPoolExecutor(1) as pool:
-        arguments = (f"model.{NAMESPACE}.svc", "8000", f"/{NAMESPACE}/model", "model", key, str(RATE), str(SECONDS), str(PIXELS))
-        load = pool.submit(client.run, HERE / "load_in_pod.py", *arguments, seconds=SECONDS + 120)
+        arguments = (f"model.{NAMESPACE}.svc", "8000", f"/{NAMESPACE}/model", "model", key, str(RATE), str(LONGEST_SECONDS), str(PIXELS))
+        began = time.monotonic()
+        load = pool.submit(client.run, HERE / "load_in_pod.py", *arguments, seconds=LONGEST_SECONDS + 60)
         kubectl.apply(_job(60), namespace=NAMESPACE)
         trained(kubectl, "model", NAMESPACE)
         digest = (kubectl.get("trainingjob", "model", NAMESPACE) or {})["status"]["model"]["digest"]
         after = ready(kubectl, "model", NAMESPACE, digest)["status"]
         assert not load.done(), "the load ended before the rollout"
+        # Until the earlier revision's cluster is gone: its end must not be felt either.
+        eventually(lambda: len(_clusters(kubectl)) == 1, 240, "the earlier Ray cluster is gone")
+        eventually(lambda: time.monotonic() - began >= LEAST_SECONDS, LEAST_SECONDS + 10, "the load has lasted")
+        kubectl("exec", "-n", NAMESPACE, "client", "--", "touch", "/tmp/load.stop")
         told: dict[str, Any] = load.result()
     print(json.dumps(told))
     assert after["revision"] == before["revision"] + 1
     assert after["modelDigest"] != before["modelDigest"]
     assert told["failures"] == {}
     assert set(told["codes"]) == {"200"}
-    assert told["seconds"] >= 60
+    assert told["seconds"] >= LEAST_SECONDS
     assert told["sent"] / told["seconds"] >= 200
 
     eventually(lambda: quantity(invoice(ledger, "buoy"), "Requests") == told["sent"], 120, f"{told['sent']} requests are billed")
+
+
+def _clusters(kubectl: Kubectl) -> set[str]:
+    pods = kubectl.list("pods", NAMESPACE, "moorage.dev/kind=ModelService")
+    return {pod["metadata"]["labels"]["ray.io/cluster"] for pod in pods}
