@@ -46,7 +46,8 @@ class Team:
 
     def job(self, name: str = "digits", **spec: object) -> dict:
         """A TrainingJob."""
-        return self.apply("TrainingJob", name, {**good_manifests()["trainingjob-least"]["spec"], **spec})
+        inline = {"dataset": {"uri": "sklearn://digits", "format": "Bundled"}}
+        return self.apply("TrainingJob", name, {**good_manifests()["trainingjob-least"]["spec"], **inline, **spec})
 
     def private_job(self, name: str = "digits") -> dict:
         """A TrainingJob on records with a budget."""

@@ -7,9 +7,9 @@ in any case.
 import asyncio
 import collections
 import json
-import os
 import sys
 import time
+from pathlib import Path
 
 host, port, path, model, key = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5]
 rate, seconds, width = float(sys.argv[6]), float(sys.argv[7]), int(sys.argv[8])
@@ -18,7 +18,7 @@ head = (
     f"POST {path}/v2/models/{model}/infer HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
     f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
 ).encode()
-CONNECTIONS, STOP = 16, "/tmp/load.stop"
+CONNECTIONS, STOP = 16, Path("/tmp/load.stop")
 codes, failures, latencies = collections.Counter(), collections.Counter(), []
 
 
@@ -37,9 +37,9 @@ async def request(stream):
     return int(status[1]), close, content
 
 
-async def caller(number, start):
+async def caller(number, start, stopped):
     stream, interval, done = None, CONNECTIONS / rate, 0
-    while (due := start + number * interval / CONNECTIONS + done * interval) < start + seconds and not os.path.exists(STOP):
+    while (due := start + number * interval / CONNECTIONS + done * interval) < start + seconds and not stopped.is_set():
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         done += 1
         began = time.monotonic()
@@ -58,9 +58,18 @@ async def caller(number, start):
             stream = None
 
 
+async def watch(stopped):
+    while not await asyncio.to_thread(STOP.exists):
+        await asyncio.sleep(0.2)
+    stopped.set()
+
+
 async def main():
     start = time.monotonic()
-    await asyncio.gather(*(caller(number, start) for number in range(CONNECTIONS)))
+    stopped = asyncio.Event()
+    watching = asyncio.create_task(watch(stopped))
+    await asyncio.gather(*(caller(number, start, stopped) for number in range(CONNECTIONS)))
+    watching.cancel()
     elapsed, ordered = time.monotonic() - start, sorted(latencies)
     found = {"codes": codes, "failures": failures, "sent": sum(codes.values()) + sum(failures.values()), "seconds": elapsed}
     found["p50_ms"], found["p99_ms"] = (round(1000 * ordered[int(share * len(ordered))], 1) for share in (0.5, 0.99))

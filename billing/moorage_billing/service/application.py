@@ -65,11 +65,15 @@ class Gate:
 
         async def respond(request: Request) -> Response:
             start = time.perf_counter()
+            in_work = self.room.metrics.in_work.labels(method, route)
+            in_work.inc()
             try:
                 caller = await self._admit(request, right)
                 response = await handler(Exchange(request, caller, self.room))
             except Exception as error:  # every answer is JSON and counted
                 response = answer_to(error, self.room, f"{method} {route}")
+            finally:
+                in_work.dec()
             self.room.metrics.answered(method, route, response.status_code, time.perf_counter() - start)
             return response
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,6 +20,7 @@ class ServiceMetrics:
         self._seconds = Histogram(
             "moorage_ledger_request_seconds", "From request to answer.", labels, buckets=_SECONDS, registry=self._registry
         )
+        self.in_work = Gauge("moorage_ledger_requests_in_work", "Requests that are not answered yet.", labels, registry=self._registry)
         self.appended = Counter("moorage_ledger_events_appended_total", "Usage events that were new.", registry=self._registry)
         self.set_aside = Counter(
             "moorage_ledger_events_set_aside_total", "Usage events that conflict with the ledger; not billed.", registry=self._registry

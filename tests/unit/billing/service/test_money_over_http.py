@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from moorage_api.errors import InvalidInput
+from moorage_billing.cost_book import CostBook
 from moorage_billing.invoice import make_invoice
 from moorage_billing.invoice_document import invoice_of
 from moorage_billing.invoice_table import table_text
@@ -19,6 +20,7 @@ from moorage_billing.render import as_document, focus_csv, to_json
 def used(any_service: Any, catalogue: Any, make_event: Any) -> Any:
     """Ten requests of acme to two services, two of beta, in two months."""
     any_service.client().put_catalogue(*catalogue)
+    any_service.room.costs = CostBook(any_service.room.database, clock=lambda: 0.0)  # pricing takes no time, so it is never put off
     other = make_event(0).subject.model_copy(update={"uid": "u2", "name": "words"})
     events = [make_event(n, time=f"2026-11-{n + 1:02d}T00:00:00Z", **({"subject": other} if n % 3 == 0 else {})) for n in range(10)]
     events += [make_event(10, code=500, quantities={}), make_event(11, tenant="beta"), make_event(12, time="2026-10-03T00:00:00Z")]

@@ -9,6 +9,8 @@ import threading
 import time
 from typing import Any
 
+import httpx
+
 from moorage_api.errors import Unavailable
 from moorage_billing.ledger import Ledger
 from moorage_billing.remote import RemoteLedger
@@ -73,7 +75,11 @@ def test_told_to_stop_it_answers_what_is_in_work(program: Any, make_event: Any) 
 
     sender = threading.Thread(target=send)
     sender.start()
-    time.sleep(0.5)  # the request waits for the database by then; if it did not, the test would only be easier to pass
+    deadline = time.monotonic() + 60
+    waiting = 'moorage_ledger_requests_in_work{method="POST",route="/v1/events"} 1.0'
+    while waiting not in httpx.get(f"{program.url}/metrics", timeout=30).text:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     process = program.process
     process.send_signal(signal.SIGTERM)
     time.sleep(0.3)
