@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from threading import Lock
 
 from sqlalchemy import Connection, Engine, create_engine
@@ -30,7 +30,7 @@ class Database:
         self.where = (parsed.database or "") if self.is_sqlite else parsed.set(query={}).render_as_string(hide_password=True)
         self._busy_seconds = busy_seconds
         # Threads of one process queue here: SQLite's own waiting sleeps and is not fair.
-        self._turn = Lock() if self.is_sqlite else nullcontext()
+        self._turn = Lock() if self.is_sqlite else None
         options = {} if self.is_sqlite else {**database_postgresql.POOL_OPTIONS, "connect_args": {"connect_timeout": 10}}
         try:
             self._engine = create_engine(parsed, **options)
@@ -65,14 +65,16 @@ class Database:
 
     @contextmanager
     def _own_turn(self) -> Iterator[None]:
-        if not isinstance(self._turn, nullcontext) and not self._turn.acquire(timeout=self._busy_seconds):
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=self._busy_seconds):
             fix = "wait for it, or find out what writes so long"
             raise Unavailable(Problem("another thread has written for too long", self.where, remedy=fix))
         try:
             yield
         finally:
-            if not isinstance(self._turn, nullcontext):
-                self._turn.release()
+            self._turn.release()
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:

@@ -8,6 +8,18 @@ cgroup_hierarchies() { # the mount points: one with v2; with v1 one for each set
   findmnt --raw --noheadings --types cgroup,cgroup2 --output TARGET
 }
 
+# A group has the weight of one process beside the processes outside of any: without more, a busy machine starves all of the cluster. And pods
+# must not starve the API server.
+weigh_cgroups() { # HIERARCHY
+  if [ -e "$1/$CGROUP/cpu.shares" ]; then
+    echo 40960 >"$1/$CGROUP/cpu.shares"
+    echo 4096 >"$1/$CGROUP/daemons/cpu.shares"
+  elif [ -e "$1/$CGROUP/cpu.weight" ]; then
+    echo 4000 >"$1/$CGROUP/cpu.weight"
+    echo 400 >"$1/$CGROUP/daemons/cpu.weight"
+  fi
+}
+
 make_cgroups() {
   local hierarchy value
   for hierarchy in $(cgroup_hierarchies); do
@@ -22,6 +34,7 @@ make_cgroups() {
         cat "$hierarchy/$value" >"$hierarchy/$CGROUP/daemons/$value"
       done
     fi
+    weigh_cgroups "$hierarchy"
   done
 }
 

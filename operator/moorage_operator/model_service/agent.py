@@ -24,6 +24,8 @@ TOKEN_SECONDS = 3600
 CONFIG_VOLUME, TOKEN_VOLUME = "moorage-agent", "moorage-ledger-token"
 DRAIN = ("python", "-m", "moorage_serving.cluster.drain")
 """Run in the Ray container before it is ended: its replicas finish what they work on, and nothing new comes."""
+OUTLIVE = ("python", "-m", "moorage_serving.cluster.outlive")
+"""Run in the head's before that is ended: what runs on the workers would end with it."""
 
 
 def agent_volumes(config_map: str, settings: OperatorSettings) -> list[Manifest]:

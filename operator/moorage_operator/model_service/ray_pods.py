@@ -8,7 +8,7 @@ from typing import Any
 
 from moorage_api.model_service import ModelService
 from moorage_operator import names
-from moorage_operator.model_service.agent import DRAIN, agent_container, agent_volumes
+from moorage_operator.model_service.agent import DRAIN, OUTLIVE, agent_container, agent_volumes
 from moorage_operator.model_service.revisions import Revision, Served
 from moorage_operator.model_service.serve_config import PORT
 from moorage_operator.plan import Manifest
@@ -56,6 +56,7 @@ def head_template(context: PodContext) -> Manifest:
         volumes=[_api_token()] if served.autoscaled else [],
         env=_env(context.env),
         ports=_ports(_HEAD_PORTS),
+        pre_stop=OUTLIVE,
         annotations=context.annotations,
         grace_seconds=GRACE_SECONDS,
     )

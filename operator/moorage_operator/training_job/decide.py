@@ -77,7 +77,7 @@ def _without_ray_job(seen: ObservedTrainingJob, settings: OperatorSettings, now:
     if seen.status.ray_job_name is not None:
         return lost_attempt(seen, Lost("RayJobDeleted", f"RayJob {seen.status.ray_job_name} was deleted"), now)
     if seen.missing or seen.records.invalid:
-        return _not_accepted(seen, "ReferenceMissing" if seen.missing else "Invalid", (*seen.missing, *seen.records.invalid), now)
+        return _without_records(seen, now)
     budget = seen.records.budget
     if budget is not None and seen.job.spec.privacy is None:
         message = f"{budget.ref} has a privacy budget: set spec.privacy (epsilon, delta)"
@@ -133,9 +133,8 @@ def _with_ray_job(seen: ObservedTrainingJob, ray_job: RayJob, settings: Operator
     if isinstance(verdict, Suspect):
         step = Step(("Unknown", verdict.reason, verdict.message), again_seconds=verdict.seconds, changes=changes)
         return plan_of(seen, step, now)
-    ending = _ending_pods(seen) if ray_job.deployment == "Suspended" else None
-    if ending is not None:
-        return plan_of(seen, Step(ending, changes={**changes, **activity.paused(seen, now)}), now)
+    if ray_job.deployment == "Suspended" and (blocked := _blocked(seen, now)) is not None:
+        return blocked
     actions = _policy_applied(seen, ray_job, settings)
     if not seen.report_map_exists:
         actions = (*actions, Apply((report_map(seen),)))
@@ -163,6 +162,18 @@ def _policy_applied(seen: ObservedTrainingJob, ray_job: RayJob, settings: Operat
     except InvalidInput:
         # The platform's settings changed under a job that runs: it goes on as it was started.
         return ()
+
+
+def _blocked(seen: ObservedTrainingJob, now: datetime) -> Plan | None:
+    """What keeps a suspended run from going on."""
+    if seen.missing or seen.records.invalid:
+        return _without_records(seen, now)
+    ending = _ending_pods(seen)
+    return None if ending is None else plan_of(seen, Step(ending, changes=activity.paused(seen, now)), now)
+
+
+def _without_records(seen: ObservedTrainingJob, now: datetime) -> Plan:
+    return _not_accepted(seen, "ReferenceMissing" if seen.missing else "Invalid", (*seen.missing, *seen.records.invalid), now)
 
 
 def _not_accepted(seen: ObservedTrainingJob, reason: str, problems: tuple[Problem, ...], now: datetime) -> Plan:

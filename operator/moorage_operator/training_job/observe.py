@@ -88,18 +88,19 @@ def observe_training_job(cache: Cache, job: TrainingJob, holding: PrivacyHolding
     datasets = [d for d in cache.resources("Dataset") if isinstance(d, Dataset) and d.metadata.namespace == namespace]
     records = records_of(job, datasets)
     tenant, missing = _tenant(cache, job)
-    ray_job = cache.get("RayJob", namespace, name)
+    ray_job = _ray_job(cache, job)
     report, report_problem, report_map_exists = _report(cache, job)
     return ObservedTrainingJob(
         job=job,
         run=run_of(job),
-        tenant=tenant,
+        # A Tenant that goes while the job runs still pays for it.
+        tenant=tenant or (ray_job.tenant if ray_job is not None and ray_job.owner_uid == uid else ""),
         finalizers=tuple(metadata.get("finalizers") or ()),
         resource_version=metadata.get("resourceVersion", ""),
         deleting="deletionTimestamp" in metadata,
         records=records,
         missing=(*missing, *records.missing),
-        ray_job=ray_job_of(ray_job) if ray_job is not None else None,
+        ray_job=ray_job,
         report=report,
         report_problem=report_problem,
         report_map_exists=report_map_exists,
@@ -108,6 +109,11 @@ def observe_training_job(cache: Cache, job: TrainingJob, holding: PrivacyHolding
         refusal=cache.refusals.get(holder_of(job)),
         holding=holding,
     )
+
+
+def _ray_job(cache: Cache, job: TrainingJob) -> RayJob | None:
+    body = cache.get("RayJob", job.metadata.namespace, job.metadata.name)
+    return None if body is None else ray_job_of(body)
 
 
 def _tenant(cache: Cache, job: TrainingJob) -> tuple[str, list[Problem]]:

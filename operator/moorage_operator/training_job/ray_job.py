@@ -27,6 +27,7 @@ class RayJob:
     name: str
     uid: str
     owner_uid: str
+    tenant: str
     run: str
     attempt: int
     policy: str
@@ -49,6 +50,7 @@ def ray_job_of(body: Mapping[str, Any]) -> RayJob:
         name=metadata["name"],
         uid=metadata.get("uid", ""),
         owner_uid=(metadata.get("labels") or {}).get(names.UID, ""),
+        tenant=(metadata.get("labels") or {}).get(names.TENANT, ""),
         run=annotations.get(names.RUN, ""),
         attempt=int(attempt) if attempt.isdigit() else 0,
         policy=annotations.get(names.POLICY, ""),

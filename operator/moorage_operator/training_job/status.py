@@ -48,7 +48,14 @@ def fresh_status(seen: ObservedTrainingJob, step: Step, now: datetime) -> Traini
 def renewed(seen: ObservedTrainingJob) -> TrainingJobStatus:
     """The status of a run that is over, as an answer to the present generation; whose edit changed nothing of what was run."""
     conditions = [c.model_copy(update={"observed_generation": seen.generation}) for c in seen.status.conditions]
-    update = {"observed_generation": seen.generation, "conditions": conditions, "cost": seen.cost or seen.status.cost}
+    # What a run says as it is stopped comes after its end.
+    spend = most_spent(seen.report.privacy if seen.report is not None else None, seen.status.privacy)
+    update = {
+        "observed_generation": seen.generation,
+        "conditions": conditions,
+        "cost": seen.cost or seen.status.cost,
+        "privacy": spend,
+    }
     return seen.status.model_copy(update=update)
 
 

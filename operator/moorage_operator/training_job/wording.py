@@ -20,11 +20,14 @@ def running_state(seen: ObservedTrainingJob, ray_job: RayJob, settings: Operator
     if ray_job.deployment in SUSPENDED:
         return "False", "Resuming", "waits for KubeRay to set it going again"
     obstacle = next((p.obstacle for p in seen.pods if p.obstacle is not None and p.cluster == ray_job.cluster), None)
+    phase = seen.report.phase if seen.report is not None else "Starting"
+    if ray_job.deployment == "Running" and head is not None and head.started_at is not None:
+        # The driver waits for a worker's pod that is made anew.
+        return "True", phase, seen.report_problem or (obstacle[1] if obstacle is not None else "")
     if obstacle is not None:
         return "False", *obstacle
     if ray_job.cluster_failure:
         return "False", "PodsNotMade", f"KubeRay cannot make the pods: {ray_job.cluster_failure}"
     if head is None or head.started_at is None:
         return "False", "Starting", "waits for its pods"
-    phase = seen.report.phase if seen.report is not None else "Starting"
     return "True", phase, seen.report_problem

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-_DEADLINE_SECONDS = 60
+_DEADLINE_SECONDS = 120
 
 
 def pytest_configure(config: pytest.Config) -> None:

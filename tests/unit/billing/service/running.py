@@ -30,7 +30,7 @@ TOKENS = {
     "pod-token": "system:serviceaccount:team:digits-serving",
     "stranger-token": "mallory",
 }
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 120
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 

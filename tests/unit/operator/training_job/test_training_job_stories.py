@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from unit.operator.training_job.cluster_world import JOB, MECHANISM, ClusterWorld, digits_world
+from unit.operator.training_job.cluster_world import ClusterWorld, digits_world
+from unit.operator.training_job.object_store import JOB
+from unit.operator.training_job.workload_world import MECHANISM
 
 from moorage_operator import names
 
