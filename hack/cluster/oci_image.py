@@ -1,7 +1,7 @@
 """Usage: oci_image.py FOLDER REFERENCE CONFIG LAYER.tar...
 
-Writes an OCI image layout: what `tar -C FOLDER -c . | ctr images import -` takes, and BuildKit as `oci-layout://FOLDER`. CONFIG is the image's
-config as JSON (Entrypoint, User, Env). The same arguments give the same bytes.
+Writes an OCI image layout: what `tar -C FOLDER -c . | ctr images import -` takes, and BuildKit as `oci-layout://FOLDER`.
+CONFIG is the image's config as JSON (Entrypoint, User, Env). The same arguments give the same bytes.
 """
 
 import hashlib

@@ -32,8 +32,9 @@ def kubectl() -> Kubectl:
 
 @pytest.fixture(scope="session")
 def release(kubectl: Kubectl) -> None:
-    """Moorage is installed."""
-    install(kubectl)
+    """Moorage is installed anew; MOORAGE_TESTS_REUSE=1 goes on with what an earlier session installed and trained."""
+    if not os.environ.get("MOORAGE_TESTS_REUSE"):
+        install(kubectl)
 
 
 @pytest.fixture(scope="session")

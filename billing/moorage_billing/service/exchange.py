@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from moorage_api.base import ApiModel
@@ -57,11 +57,14 @@ class Exchange:
         if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
             raise _too_large(announced)
         parts, size = [], 0
-        async for part in self.request.stream():
-            size += len(part)
-            if size > MAX_BODY_BYTES:
-                raise _too_large(f"more than {MAX_BODY_BYTES}")
-            parts.append(part)
+        try:
+            async for part in self.request.stream():
+                size += len(part)
+                if size > MAX_BODY_BYTES:
+                    raise _too_large(f"more than {MAX_BODY_BYTES}")
+                parts.append(part)
+        except ClientDisconnect:
+            raise Rejected(400, "the client went away before its body had come") from None
         return b"".join(parts)
 
 

@@ -34,6 +34,7 @@ SETTINGS = OperatorSettings.from_wire(
     }
 )
 FINALIZER = ("moorage.dev/privacy",)
+FIRST_WRITES = ["status", "apply PersistentVolumeClaim", "apply prerequisites", "apply RoleBinding", "apply RayJob"]
 HEAD = Pod("digits-head", "head", "digits-abcde", "default", False, False, NOW - timedelta(seconds=60), None)
 
 
@@ -125,12 +126,27 @@ def seen(of: TrainingJob | None = None, datasets: tuple[Dataset, ...] = (), **wh
     return ObservedTrainingJob(job=of, run=run_of(of), records=records, missing=records.missing, **facts)
 
 
+def running(
+    of: TrainingJob | None = None,
+    said: RunReport | None = None,
+    pods: tuple[Pod, ...] = (HEAD,),
+    datasets: tuple[Dataset, ...] = (),
+    **what: Any,
+) -> ObservedTrainingJob:
+    """A job whose RayJob stands; the RayJob's own fields go by `deployment`, `state`, `attempt` and `with_`."""
+    of = of or job(started())
+    attempt = (of.status.attempts if of.status else 0) + 1
+    fields = what.pop("with_", {})
+    its = ray_job(of, what.pop("deployment", "Running"), what.pop("state", "RUNNING"), what.pop("attempt", attempt), **fields)
+    return seen(of, datasets, ray_job=its, report=said, pods=pods, **what)
+
+
 def reserved(steps: int = 10, state: str = "Reserved") -> PrivacyHolding:
     return PrivacyHolding(state, MECHANISM.model_copy(update={"steps": steps}))  # type: ignore[arg-type]
 
 
-def decide(observed: ObservedTrainingJob) -> plans.Plan:
-    return decide_training_job(observed, SETTINGS, NOW)
+def decide(observed: ObservedTrainingJob, settings: OperatorSettings = SETTINGS) -> plans.Plan:
+    return decide_training_job(observed, settings, NOW)
 
 
 def words(plan: plans.Plan) -> list[str]:
