@@ -116,7 +116,7 @@ class ControlLoop:
         if type_ == "DELETED":
             self._cache.remove(body)
         else:
-            # What the cache has already may be the operator's own write, whose answer came before its event: it concerns others all the same.
+            # What the cache has already may be the operator's own write, whose answer came before its event: it concerns others too.
             self._cache.put(body)
         for key in concerned(self._cache, body):
             self._queue.add(key)

@@ -96,7 +96,7 @@ overrides = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(overrides)
 def test_no_pod_template_weakens_a_pod(override: Any) -> None:
     common = {"owner": job(), "tenant": "harbour", "settings": SETTINGS, "pool_name": "default", "role": "head", "image": "i"}

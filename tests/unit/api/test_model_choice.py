@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from moorage_api.manifest import parse_resource
-from moorage_api.training_job import TrainingJobStatus
 from moorage_api.conditions import with_condition
+from moorage_api.manifest import parse_resource
 from moorage_api.model_choice import Deployed, choose_model, rollout
+from moorage_api.training_job import TrainingJobStatus
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 GOOD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64

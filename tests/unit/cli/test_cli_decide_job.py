@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from moorage_api.clock import timestamp
 from moorage_api.manifest import parse_resource
 from moorage_api.meta import Condition
 from moorage_api.run_report import RunReport
 from moorage_api.training_job import TrainingJob, TrainingJobStatus
-from moorage_api.clock import timestamp
 from moorage_cli.engine.decide_job import (
     AskAdmission,
     CountFailure,
