@@ -25,7 +25,7 @@ from moorage_operator.kopf_settings import kopf_settings
 from moorage_operator.kube.client import Kube
 from moorage_operator.kube.errors import Unreachable
 from moorage_operator.metrics import OperatorMetrics
-from moorage_operator.reconciler import Reconciler
+from moorage_operator.reconciler import Reconciler, Step
 from moorage_operator.resync import resync
 from moorage_operator.settings import OperatorSettings
 from moorage_operator.steps import LEDGER_VIEWS, Steps
@@ -126,7 +126,7 @@ class ControlLoop:
             for body in self._cache.all(kind):
                 self._queue.add(WorkKey(kind, body["metadata"].get("namespace") or "", body["metadata"]["name"]))
 
-    def _drift(self, kube: Kube):  # type: ignore[no-untyped-def]
+    def _drift(self, kube: Kube) -> Step:
         async def look(_key: WorkKey) -> float | None:
             for body in await resync(kube, self._cache, self._settings.watch_namespaces):
                 for key in concerned(self._cache, body):
