@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,11 +13,11 @@ from moorage_api.clock import timestamp, utc_now
 from moorage_api.errors import Refused
 from moorage_billing.remote import RemoteLedger
 from moorage_operator import plan as plans
-from moorage_operator.cache import Cache
+from moorage_operator.cache import Body, Cache
 from moorage_operator.kube.client import Kube
 from moorage_operator.kube.errors import Conflict, KindUnknown, NotFound
 from moorage_operator.names import FIELD_MANAGER
-from moorage_operator.plan import Manifest, Plan
+from moorage_operator.plan import Manifest, ObjectRef, Plan
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -26,8 +26,9 @@ T = TypeVar("T")
 class Applier:
     """Applies plans, one action after the other; an action that fails leaves the rest undone, for the next look to decide anew."""
 
-    def __init__(self, kube: Kube, ledger: RemoteLedger, cache: Cache) -> None:
-        self._kube, self._ledger, self._cache = kube, ledger, cache
+    def __init__(self, kube: Kube, ledger: RemoteLedger, cache: Cache, gone: Callable[[Body], None]) -> None:
+        """gone: told of a body whose object turned out not to be there any more, for which no event may ever come."""
+        self._kube, self._ledger, self._cache, self._gone = kube, ledger, cache, gone
 
     async def apply(self, plan: Plan) -> None:
         """Raises ApiError or MoorageError of the first action that failed."""
@@ -41,7 +42,7 @@ class Applier:
             case plans.Patch():
                 await self._patch(action)
             case plans.SetStatus(ref, status):
-                self._cache.put(await self._kube.apply_status(ref, status))
+                await self._on_object(ref, self._kube.apply_status(ref, status))
             case plans.SetFinalizers():
                 await self._set_finalizers(action)
             case plans.Delete():
@@ -73,26 +74,48 @@ class Applier:
             self._cache.put(await self._kube.create(manifest))
 
     async def _patch(self, action: plans.Patch) -> None:
-        try:
-            stored = await self._kube.json_patch(action.ref, action.uid, action.operations)
-        except NotFound:
-            return
-        self._cache.put(stored)
+        await self._on_object(action.ref, self._kube.json_patch(action.ref, action.uid, action.operations))
 
     async def _set_finalizers(self, action: plans.SetFinalizers) -> None:
-        try:
-            stored = await self._kube.set_finalizers(action.ref, action.finalizers, action.resource_version)
-        except NotFound:
-            return
-        self._cache.put(stored)
+        await self._on_object(action.ref, self._kube.set_finalizers(action.ref, action.finalizers, action.resource_version))
 
     async def _delete(self, action: plans.Delete) -> None:
         try:
             await self._kube.delete(action.ref, action.uid, action.propagation)
         except NotFound:
-            return
+            self._forget(action.ref)
         except Conflict:
             _log.info("%s is another object by now; it is left alone", action.ref)
+            await self._refresh(action.ref)
+
+    async def _on_object(self, ref: ObjectRef, write: Awaitable[Manifest]) -> None:
+        """Await a write to an object that is there, and bring the cache up to what it answers. Raises Conflict, the object read anew.
+
+        What the watches missed is healed here, at the moment where it matters: an object that is gone, or has changed, unseen.
+        """
+        try:
+            stored = await write
+        except NotFound:
+            self._forget(ref)
+            return
+        except Conflict:
+            await self._refresh(ref)
+            raise
+        self._cache.put(stored)
+        metadata = stored["metadata"]
+        if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
+            self._forget(ref)
+
+    async def _refresh(self, ref: ObjectRef) -> None:
+        try:
+            self._cache.put(await self._kube.get(ref))
+        except NotFound:
+            self._forget(ref)
+
+    def _forget(self, ref: ObjectRef) -> None:
+        known = self._cache.get(ref.kind, ref.namespace, ref.name)
+        if known is not None:
+            self._gone(known)
 
     async def _record(self, action: plans.Record, now: datetime) -> None:
         try:

@@ -34,6 +34,7 @@ from moorage_operator.work_queue import WorkQueue
 _log = logging.getLogger(__name__)
 DRIFT = WorkKey("Drift")
 START_RETRY_SECONDS = 1.0
+SECOND_LOOK_SECONDS = 10.0
 
 
 class ControlLoop:
@@ -63,7 +64,7 @@ class ControlLoop:
             await self._follow(kube, ledger)
 
     async def _follow(self, kube: Kube, ledger: RemoteLedger) -> None:
-        steps = Steps(self._settings, self._cache, Applier(kube, ledger, self._cache), ledger, self._metrics, self._queue.add)
+        steps = Steps(self._settings, self._cache, Applier(kube, ledger, self._cache, self._gone), ledger, self._metrics, self._queue.add)
         reconciler = Reconciler({**steps.by_kind(), BEAT.kind: self._heartbeat.beat, DRIFT.kind: self._drift(kube)}, self._metrics)
         registry = kopf.OperatorRegistry()
         log_in(registry)
@@ -75,7 +76,8 @@ class ControlLoop:
             self._add_all()
             for key in (BEAT, METERING, CATALOGUE, LEDGER_VIEWS):
                 self._queue.add(key)
-            self._queue.add_after(DRIFT, self._settings.drift_seconds)
+            # What went between the first look and the first lists of the watches is in no event.
+            self._queue.add_after(DRIFT, SECOND_LOOK_SECONDS)
             working.append(asyncio.create_task(self._queue.run(reconciler, self._settings.workers)))
             self._ready = True
 
@@ -121,6 +123,12 @@ class ControlLoop:
         for key in concerned(self._cache, body):
             self._queue.add(key)
 
+    def _gone(self, body: Body) -> None:
+        """An object turned out to be gone."""
+        self._cache.remove(body)
+        for key in concerned(self._cache, body):
+            self._queue.add(key)
+
     def _add_all(self) -> None:
         for kind in ("Dataset", "ModelService", "PricePlan", "Tenant", "TrainingJob"):
             for body in self._cache.all(kind):
@@ -129,8 +137,7 @@ class ControlLoop:
     def _drift(self, kube: Kube) -> Step:
         async def look(_key: WorkKey) -> float | None:
             for body in await resync(kube, self._cache, self._settings.watch_namespaces):
-                for key in concerned(self._cache, body):
-                    self._queue.add(key)
+                self._gone(body)
             self._add_all()
             return self._settings.drift_seconds
 
