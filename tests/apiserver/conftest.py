@@ -12,12 +12,16 @@ from apiserver.api import Api, ref_of
 from apiserver.chart import NAMESPACE, OPERATOR, Helm
 from apiserver.control_plane import ControlPlane
 from apiserver.definitions import MOORAGE_CRDS, apply_definitions
+from apiserver.eventually import eventually
 from apiserver.ledger_process import LedgerProcess
 from apiserver.operator_process import Place
 from apiserver.programs import Missing, kuberay_crds
+from apiserver.team import Team
 from apiserver.world.world import World
 
+from moorage_api.base import API_VERSION
 from moorage_operator.kube.kinds import RESOURCES
+from moorage_operator.plan import ObjectRef
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +89,27 @@ def world(api: Api, kuberay: None) -> Iterator[World]:
     with World(api) as playing:
         yield playing
     assert playing.troubles == []
+
+
+@pytest.fixture(scope="module")
+def new_team(api: Api, new_namespace: Callable[[str], str], controllers: None) -> Callable[[str], Team]:
+    """Makes teams. Their plan is free."""
+    api.apply({"apiVersion": API_VERSION, "kind": "PricePlan", "metadata": {"name": "teams"}, "spec": {"currency": "USD", "free": True}})
+
+    def make(words: str) -> Team:
+        namespace = new_namespace(words)
+        tenant = {"namespaces": [namespace], "plan": "teams"}
+        api.apply({"apiVersion": API_VERSION, "kind": "Tenant", "metadata": {"name": namespace}, "spec": tenant})
+        eventually(lambda: api.get(ObjectRef("v1", "ServiceAccount", "default", namespace)), 20, "the default ServiceAccount")
+        return Team(namespace, api)
+
+    return make
+
+
+@pytest.fixture
+def team(new_team: Callable[[str], Team], request: pytest.FixtureRequest) -> Team:
+    """The team of this test."""
+    return new_team(request.node.name)
 
 
 @pytest.fixture(scope="module", autouse=True)

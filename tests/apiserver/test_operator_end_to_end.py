@@ -13,6 +13,7 @@ from apiserver.ledger_process import LedgerProcess
 from apiserver.operator_process import Place, ShippedOperator, health
 from apiserver.programs import ROOT
 from apiserver.resources import condition, is_true, stored
+from apiserver.team import Team
 from apiserver.world import driver
 from apiserver.world.world import World
 
@@ -155,6 +156,10 @@ def test_a_deleted_job_leaves_nothing_and_gives_no_budget_back(api: Api, ledger:
 
     eventually(lambda: left() == [], 30, "the garbage collector takes its children")
     assert ledger.as_administrator.statement("sklearn://digits").spent == spent
+
+
+def test_a_namespace_with_running_work_goes_away(operator: ShippedOperator, team: Team, world: World, ledger: LedgerProcess) -> None:
+    team.goes_away_while_it_works(world, ledger)
 
 
 def test_the_operator_is_healthy(operator: ShippedOperator) -> None:

@@ -8,18 +8,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from apiserver.api import Api
 from apiserver.billed import account_of, billed_cpu_seconds
 from apiserver.control_plane import ControlPlane
 from apiserver.eventually import eventually
 from apiserver.killable_operator import Trigger
 from apiserver.ledger_process import LedgerProcess
 from apiserver.operator_process import KillableOperator, Place, health
-from apiserver.resources import condition, is_true, stored
+from apiserver.resources import is_true, stored
 from apiserver.tcp_proxy import TcpProxy
+from apiserver.team import Team
 from apiserver.world import driver
 from apiserver.world.world import World
-from manifests.corpus import good_manifests
 
 from moorage_api.base import API_VERSION
 from moorage_operator import names
@@ -29,70 +28,6 @@ pytestmark = pytest.mark.timeout(900)
 
 RECOVERED_SECONDS = 75.0
 """The API server sends a bookmark a minute; what is silent for longer is dead."""
-
-
-@dataclass
-class Team:
-    """A namespace whose jobs somebody pays for."""
-
-    namespace: str
-    api: Api
-
-    def apply(self, kind: str, name: str, spec: dict) -> dict:
-        """A resource in the namespace."""
-        return self.api.apply(
-            {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name, "namespace": self.namespace}, "spec": spec}
-        )
-
-    def job(self, name: str = "digits", **spec: object) -> dict:
-        """A TrainingJob."""
-        inline = {"dataset": {"uri": "sklearn://digits", "format": "Bundled"}}
-        return self.apply("TrainingJob", name, {**good_manifests()["trainingjob-least"]["spec"], **inline, **spec})
-
-    def private_job(self, name: str = "digits") -> dict:
-        """A TrainingJob on records with a budget."""
-        columns = {
-            "label": "y",
-            "classes": ["a", "b"],
-            "missing": "Fill",
-            "features": [{"name": "x", "minimum": 0, "maximum": 1, "fill": 0}],
-        }
-        budget = {"epsilon": 8, "delta": 1e-5}
-        self.apply("Dataset", "records", {"uri": "records.csv", "format": "CSV", "columns": columns, "privacyBudget": budget})
-        optimization = {"steps": driver.STEPS, "batchSize": 256, "optimizer": "SGD", "learningRate": 1.0}
-        task = {"type": "TabularClassification", "model": "Linear"}
-        return self.job(name, dataset={"name": "records"}, task=task, optimization=optimization, privacy={"epsilon": 5, "delta": 1e-5})
-
-    def pods(self, uid: str | None = None) -> list[dict]:
-        """Its pods, or those of one resource."""
-        return self.api.list("v1", "Pod", self.namespace, f"{names.UID}={uid}" if uid else None)
-
-    def is_running(self, name: str = "digits") -> bool:
-        """Whether the job trains."""
-        found = condition(stored(self.api, "TrainingJob", name, self.namespace), "Running")
-        assert (found.get("status"), found.get("reason")) == ("True", "Training"), found
-        return True
-
-
-@pytest.fixture(scope="module")
-def new_team(api: Api, new_namespace: Callable[[str], str], controllers: None) -> Callable[[str], Team]:
-    """Makes teams, each a namespace and a Tenant."""
-    api.apply({"apiVersion": API_VERSION, "kind": "PricePlan", "metadata": {"name": "faults"}, "spec": {"currency": "USD", "free": True}})
-
-    def make(words: str) -> Team:
-        namespace = new_namespace(words)
-        tenant = {"namespaces": [namespace], "plan": "faults"}
-        api.apply({"apiVersion": API_VERSION, "kind": "Tenant", "metadata": {"name": namespace}, "spec": tenant})
-        eventually(lambda: api.get(ObjectRef("v1", "ServiceAccount", "default", namespace)), 20, "the default ServiceAccount")
-        return Team(namespace, api)
-
-    return make
-
-
-@pytest.fixture
-def team(new_team: Callable[[str], Team], request: pytest.FixtureRequest) -> Team:
-    """The team of this test."""
-    return new_team(request.node.name)
 
 
 @pytest.fixture
@@ -162,23 +97,12 @@ def test_a_deleted_job_is_billed_and_charged_before_it_goes(
     eventually(lambda: stored(team.api, "Dataset", "records", team.namespace)["status"].get("spent", {}).get("jobs") == 1, 20)
 
 
-def test_a_namespace_with_running_work_goes_away(
+def test_a_namespace_with_running_work_goes_away_from_an_operator_of_few_namespaces(
     silence: Silence, team: Team, start: Callable[..., KillableOperator], world: World, ledger: LedgerProcess
 ) -> None:
-    world.scenarios[team.namespace, "digits"] = driver.Scenario(hold_in="Training")
+    """Kopf stops its watches of a namespace that is going, while pods in it still wait to be billed."""
     start(team)
-    uids = [team.private_job()["metadata"]["uid"], team.job("open")["metadata"]["uid"]]
-    service = team.apply("ModelService", "open", {"model": {"trainingJob": "open"}, "access": {"tenants": [team.namespace]}})
-    uids.append(service["metadata"]["uid"])
-    eventually(team.is_running, 60)
-    eventually(lambda: is_true(team.api, "ModelService", "open", "Ready", team.namespace), 60)
-
-    team.api.delete(ObjectRef("v1", "Namespace", team.namespace))
-    eventually(lambda: team.api.get(ObjectRef("v1", "Namespace", team.namespace)) is None, 90, "the namespace goes")
-    for uid in uids:
-        assert world.pods_of(uid)
-        assert billed_cpu_seconds(ledger, uid) == {pod.uid: pod.cpu_seconds for pod in world.pods_of(uid)}
-    assert [(job.state, job.mechanism.steps) for job in account_of(ledger, team.namespace).jobs] == [("ChargedWhole", driver.STEPS)]
+    team.goes_away_while_it_works(world, ledger)
 
 
 def test_a_lost_attempt_is_tried_again_and_every_pod_is_billed(
