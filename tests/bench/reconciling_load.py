@@ -87,7 +87,7 @@ class Load:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{len(missing)} of {len(names)} jobs have no RayJob, e.g. {missing[0]}")
             self._news.clear()
-            await asyncio.wait_for(asyncio.shield(self._news.wait()), 60)
+            await asyncio.wait_for(asyncio.shield(self._news.wait()), WAIT_SECONDS)
         self.created += len(names)
         if not names:
             return Measured([], 0.0)
