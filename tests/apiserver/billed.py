@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from decimal import Decimal
 
 from apiserver.ledger_process import LedgerProcess
 
@@ -12,16 +13,16 @@ MICRO = 1_000_000
 _CPU = ("TrainingCpuSeconds", "ServingCpuSeconds")
 
 
-def billed_cpu_seconds(ledger: LedgerProcess, owner_uid: str) -> dict[str, float]:
+def billed_cpu_seconds(ledger: LedgerProcess, owner_uid: str) -> dict[str, Decimal]:
     """By pod uid: the core-seconds that are billed to the owner. Fails if a fact is there twice."""
-    sums: dict[str, float] = defaultdict(float)
+    micros: dict[str, int] = defaultdict(int)
     facts: Counter[tuple[str, str]] = Counter()
     for event in ledger.events().events():
         if event.subject.uid == owner_uid and event.source.startswith("Pod/"):
             facts[event.source, event.id] += 1
-            sums[event.source.removeprefix("Pod/")] += sum(event.quantities.get(meter, 0) for meter in _CPU)
+            micros[event.source.removeprefix("Pod/")] += sum(event.quantities.get(meter, 0) for meter in _CPU)
     assert all(count == 1 for count in facts.values()), facts
-    return {uid: micro / MICRO for uid, micro in sums.items()}
+    return {uid: Decimal(micro) / MICRO for uid, micro in micros.items()}
 
 
 def account_of(ledger: LedgerProcess, namespace: str, records: str = "records.csv") -> PrivacyStatement:

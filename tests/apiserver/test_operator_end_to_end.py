@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 import pytest
 from apiserver.api import Api, ApiError
@@ -129,7 +130,7 @@ def test_the_pods_seconds_are_billed_to_the_second(api: Api, world: World, ledge
 
     period = str(Period.containing(timestamp(utc_now())))
     invoice = json.loads(ledger.as_administrator.invoice("harbour", period))
-    quantities = {line["meter"]: float(line["quantity"]) for line in invoice["lines"] if line.get("meter", "").endswith("CpuSeconds")}
+    quantities = {line["meter"]: Decimal(line["quantity"]) for line in invoice["lines"] if line.get("meter", "").endswith("CpuSeconds")}
     assert quantities == {
         "TrainingCpuSeconds": sum(pod.cpu_seconds for pod in world.pods_of(uid)),
         "ServingCpuSeconds": sum(pod.cpu_seconds for pod in world.pods_of(serving)),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
 from apiserver.eventually import eventually
 from cluster.bills import invoice, quantity
@@ -19,7 +17,7 @@ from cluster.prometheus import Prometheus
 from moorage_billing.remote import RemoteLedger
 
 HERE = Path(__file__).parent
-CALLS_INSIDE, CALLS_OUTSIDE = 25, 10
+CALLS_INSIDE, CALLS_OUTSIDE, PIXELS = 25, 10, 64
 
 
 def test_the_job_says_what_it_did(kubectl: Kubectl, digits: None) -> None:
@@ -42,14 +40,13 @@ def test_requests_from_inside_and_through_a_port_forward_are_answered(kubectl: K
     url = (kubectl.get("modelservice", "digits") or {})["status"]["url"]
     told = client.run(HERE / "calls_in_pod.py", url, "digits", key, str(CALLS_INSIDE))
     assert told["answers"] == CALLS_INSIDE
-    with kubectl.port_forward("service/digits", 8000) as outside:
+    with kubectl.port_forward("service/digits", 8000) as outside, httpx.Client(base_url=f"{outside}/default/digits", timeout=30) as http:
         for _ in range(CALLS_OUTSIDE):
-            assert _infer(f"{outside}/default/digits", key)["model_name"] == "digits"
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            _infer(f"{outside}/default/digits", "mrg_00000000_nobody")
-        said = json.load(refused.value)
-    assert refused.value.code == 401
-    assert "API key" in said["error"]
+            answer = _infer(http, key)
+            assert (answer.status_code, answer.json()["model_name"]) == (200, "digits")
+        refused = _infer(http, "mrg_00000000_nobody")
+    assert refused.status_code == 401
+    assert "API key" in refused.json()["error"]
 
 
 def test_the_invoice_equals_the_requests_made_and_the_pod_seconds_run(pod_log: PodLog, ledger: RemoteLedger, key: str) -> None:
@@ -79,16 +76,6 @@ def _near(value: float | None, total: str) -> bool:
     return value is not None and value == pytest.approx(float(total), rel=1e-3)
 
 
-def _infer(url: str, key: str) -> dict[str, object]:
-    with urllib.request.urlopen(_request(f"{url}/v2/models/digits", key), timeout=30) as answer:
-        tensor = json.load(answer)["inputs"][0]
-    width = tensor["shape"][1]
-    body = {"inputs": [{"name": tensor["name"], "datatype": "FP32", "shape": [1, width], "data": [1.0] * width}]}
-    with urllib.request.urlopen(_request(f"{url}/v2/models/digits/infer", key, body), timeout=30) as answer:
-        found: dict[str, object] = json.load(answer)
-        return found
-
-
-def _request(url: str, key: str, body: object = None) -> urllib.request.Request:
-    data = None if body is None else json.dumps(body).encode()
-    return urllib.request.Request(url, data=data, headers={"Authorization": f"Bearer {key}"})
+def _infer(http: httpx.Client, key: str) -> httpx.Response:
+    body = {"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, PIXELS], "data": [1.0] * PIXELS}]}
+    return http.post("/v2/models/digits/infer", json=body, headers={"Authorization": f"Bearer {key}"})

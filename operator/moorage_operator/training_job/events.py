@@ -11,7 +11,8 @@ from moorage_operator.training_job.run_identity import run_in_status
 
 _BAD_WHEN_FALSE = frozenset({"Accepted", "BudgetReserved", "Succeeded", "GatesPassed"})
 _BAD_REASONS = frozenset({"BackOff", "Unschedulable", "ImagePullFailed", "ContainerNotStarted", "PodsNotMade", "HeadLost", "NameTaken"})
-_UNTOLD = frozenset({"InProgress", "NotEvaluated", "Asking", "WaitingForPlan", "Ended", "Valid"})
+_UNTOLD = frozenset({"InProgress", "NotEvaluated", "NotAccepted", "Asking", "WaitingForPlan", "Submitting", "Ending", "Ended", "Valid"})
+"""Steps of every job's way, and what another condition's Event says."""
 
 
 def records_of_change(seen: ObservedTrainingJob, after: TrainingJobStatus) -> tuple[Record, ...]:
@@ -26,7 +27,7 @@ def _differs(before: Condition | None, after: Condition) -> bool:
 
 def _record(seen: ObservedTrainingJob, changed: Condition) -> Record:
     bad = changed.reason in _BAD_REASONS or (changed.status == "False" and changed.type in _BAD_WHEN_FALSE)
-    told = changed.message or f"{changed.type} is {changed.status}"
+    told = changed.message or f"the run is in phase {changed.reason}"
     # The run and the attempt make it another Event each time: one that says the same is taken for one that was written before.
     message = f"{told} (run {run_in_status(seen.job)}, attempt {seen.attempt})"
     return Record(seen.ref, seen.job.metadata.uid or "", "Warning" if bad else "Normal", changed.reason, message)

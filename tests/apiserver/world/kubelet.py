@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from apiserver.api import Api, ApiError, ref_of
@@ -22,15 +23,15 @@ class Lifetime:
     namespace: str
     name: str
     owner_uid: str
-    cpus: float
+    cpus: Decimal
     started: datetime
     ended: datetime | None = None
 
     @property
-    def cpu_seconds(self) -> float:
+    def cpu_seconds(self) -> Decimal:
         """What is to be billed."""
         assert self.ended is not None, f"{self.name} still runs"
-        return (self.ended - self.started).total_seconds() * self.cpus
+        return int((self.ended - self.started).total_seconds()) * self.cpus
 
 
 def timestamp(moment: datetime | None = None) -> str:
@@ -96,11 +97,11 @@ def _sidecars(spec: Body) -> list[Body]:
     return [c for c in spec.get("initContainers") or [] if c.get("restartPolicy") == "Always"]
 
 
-def _cpus(pod: Body) -> float:
+def _cpus(pod: Body) -> Decimal:
     """The limits of its containers and sidecars; where there is none, the request."""
     resources = [c.get("resources") or {} for c in (*pod["spec"]["containers"], *_sidecars(pod["spec"]))]
     amounts = [{**(r.get("requests") or {}), **(r.get("limits") or {})}.get("cpu", "0") for r in resources]
-    return sum(float(a[:-1]) / 1000 if a.endswith("m") else float(a) for a in amounts)
+    return sum((Decimal(a[:-1]) / 1000 if a.endswith("m") else Decimal(a) for a in amounts), Decimal(0))
 
 
 def _now() -> datetime:
