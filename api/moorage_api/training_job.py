@@ -196,7 +196,7 @@ class TrainingJobSpec(ApiModel):
     image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     """The container image of the job's pods; clusters only."""
     pod_template: AnyMapping | None = None
-    """Merged into the job's pods; clusters only."""
+    """A pod template's metadata and spec, merged into the job's pods; clusters only. Ray's container is named `ray`."""
 
 
 class Progress(ApiModel):

@@ -119,13 +119,10 @@ def _ending_pods(seen: ObservedTrainingJob) -> State | None:
 def _with_ray_job(seen: ObservedTrainingJob, ray_job: RayJob, settings: OperatorSettings, now: datetime) -> Plan:
     """The present attempt's RayJob is there."""
     suspend, changes = seen.job.spec.run_policy.suspend, {"ray_job_name": ray_job.name}
-    if ray_job.deleting:
-        if suspend:
-            return plan_of(seen, Step(SUSPENDED_STATE, changes={**activity.paused(seen, now), "ray_job_name": None}), now)
-        return lost_attempt(seen, Lost("RayJobDeleted", f"RayJob {ray_job.name} was deleted"), now)
-    if suspend and ray_job.deployment not in ENDED:
-        actions = _policy_applied(seen, ray_job, settings)
-        return plan_of(seen, Step(SUSPENDED_STATE, actions, changes={**changes, **activity.paused(seen, now)}), now)
+    if ray_job.deleting and not suspend:
+        return _without_deleted(seen, ray_job, now)
+    if suspend and (ray_job.deleting or ray_job.deployment not in ENDED):
+        return _suspended(seen, ray_job, settings, now)
     changes |= activity.of_ray_job(seen, ray_job, settings, now)
     verdict = verdict_on(seen, ray_job, now)
     if isinstance(verdict, Lost):
@@ -147,6 +144,22 @@ def _with_ray_job(seen: ObservedTrainingJob, ray_job: RayJob, settings: Operator
     again = again if admission.again_seconds is None else admission.again_seconds
     step = Step(state, (*actions, *admission.actions), again, reserved=admission.reserved, end=admission.end, changes=changes)
     return plan_of(seen, step, now)
+
+
+def _without_deleted(seen: ObservedTrainingJob, ray_job: RayJob, now: datetime) -> Plan:
+    """A RayJob that is on its way out, by somebody's hand or by a suspension that is over."""
+    if seen.status.ray_job_name is None:
+        return plan_of(seen, Step(("False", "Starting", "waits for the RayJob before it to go")), now)
+    return lost_attempt(seen, Lost("RayJobDeleted", f"RayJob {ray_job.name} was deleted"), now)
+
+
+def _suspended(seen: ObservedTrainingJob, ray_job: RayJob, settings: OperatorSettings, now: datetime) -> Plan:
+    """KubeRay suspends the RayJob; one in a queue goes, for Kueue would set it going again, and gives its room back."""
+    paused = activity.paused(seen, now)
+    if ray_job.deleting or is_held_by_kueue(seen, settings):
+        return plan_of(seen, Step(SUSPENDED_STATE, delete_of(seen, ray_job), changes={**paused, "ray_job_name": None}), now)
+    actions = _policy_applied(seen, ray_job, settings)
+    return plan_of(seen, Step(SUSPENDED_STATE, actions, changes={**paused, "ray_job_name": ray_job.name}), now)
 
 
 def _policy_applied(seen: ObservedTrainingJob, ray_job: RayJob, settings: OperatorSettings) -> tuple[Apply, ...]:

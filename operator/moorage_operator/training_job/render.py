@@ -56,15 +56,13 @@ def ray_job_manifest(seen: ObservedTrainingJob, settings: OperatorSettings) -> M
     if policy.active_deadline_seconds is not None:
         left = max(0.0, policy.active_deadline_seconds - seen.status.active_seconds)
         spec["activeDeadlineSeconds"] = math.ceil(left) + DEADLINE_SLACK_SECONDS
-    if policy.suspend:
-        spec["suspend"] = True
-    elif not is_held_by_kueue(seen, settings):
-        spec["suspend"] = False
+    if not is_held_by_kueue(seen, settings):
+        spec["suspend"] = policy.suspend
     return with_digest({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec})
 
 
 def is_held_by_kueue(seen: ObservedTrainingJob, settings: OperatorSettings) -> bool:
-    """Whether the field `suspend` is Kueue's, which holds the job back until there is room in its queue."""
+    """Whether the field `suspend` is Kueue's, which holds the job back until there is room in its queue, and lets it go whoever set it."""
     return seen.job.spec.resources.queue is not None and settings.queue_system == "Kueue"
 
 

@@ -83,6 +83,23 @@ def test_a_job_that_is_put_back_loses_no_attempt_by_what_it_says_as_it_stops():
     assert states(decide(again))["Running"] == "True/Starting", "that was said by the pod before"
 
 
+HALTED = {**QUEUED, "policy": {"suspend": True}}
+
+
+def test_suspending_a_queued_job_gives_its_room_back_and_costs_no_attempt():
+    plan = decide(running(job(started(), **HALTED)))
+    assert words(plan) == ["status", "delete RayJob"], "Kueue would set a suspended one going again"
+    assert "rayJobName" not in written(plan)
+    halted = {"observedGeneration": 1, "activeSeconds": 120.0}
+    going = {"deployment": "Running", "with_": {"deleting": True}}
+    assert states(decide(running(job(halted, **HALTED), **going)))["Running"] == "False/Suspended"
+    assert states(decide(running(job(halted, **QUEUED), **going)))["Running"] == "False/Starting", "set back before it was gone"
+    assert states(decide(seen(job(halted, **HALTED))))["Running"] == "False/Suspended"
+    again = decide(seen(job(halted, **QUEUED)))
+    assert words(again) == FIRST_WRITES
+    assert ray_job_of(again)["metadata"]["annotations"]["moorage.dev/attempt"] == "1"
+
+
 def test_a_rayjob_that_somebody_suspends_by_hand_is_set_going():
     plan = decide(running(job(started()), deployment="Suspended", state="", pods=()))
     assert words(plan)[-1] == "apply RayJob"
