@@ -200,7 +200,7 @@ def test_the_operator_gains_nothing_by_making_roles(operator: Api, namespace: st
     rbac = "rbac.authorization.k8s.io"
     secrets = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
     assert_forbidden(lambda: operator.apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": metadata, "rules": [secrets]}))
-    for role in ("cluster-admin", "admin", "edit"):
+    for role in ("cluster-admin", "system:kube-scheduler"):
         binding = {
             "apiVersion": f"{rbac}/v1",
             "kind": "RoleBinding",

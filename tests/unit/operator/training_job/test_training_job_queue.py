@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from unit.operator.training_job.observed import (
+    FIRST_WRITES,
     HEAD,
     NOW,
     SETTINGS,
