@@ -59,7 +59,7 @@ test-cluster: setup ## Tests on a real one-node Kubernetes with KubeRay, started
 	CACHE="$(CACHE)" $(PYTEST) tests/cluster -q --timeout=900
 	@echo "make test-cluster: passed; the cluster is still up (make cluster-down stops it)"
 
-test-chaos: setup ## Pods, the operator and a namespace lost while jobs run, on the cluster that is up; 30 minutes on two cores
+test-chaos: setup ## On the cluster that is up: a rollout under load, Prometheus beside the ledger, pods and the operator lost; 40 minutes on two cores
 	CACHE="$(CACHE)" $(PYTEST) tests/chaos -q --timeout=1200
 
 lint: setup ## Style (ruff) and the arrows between the rooms (import-linter)

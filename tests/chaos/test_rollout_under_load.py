@@ -17,7 +17,7 @@ from cluster.waiting import ready, trained
 
 from moorage_billing.remote import RemoteLedger
 
-HERE = Path(__file__).parent
+SCRIPTS = Path(__file__).parents[1] / "cluster"
 NAMESPACE = "rollout"
 RATE, LEAST_SECONDS, LONGEST_SECONDS = 300, 60, 900
 PIXELS = 64
@@ -56,10 +56,11 @@ def test_a_rollout_fails_no_request_and_bills_both_revisions_once(kubectl: Kubec
     eventually(lambda: any(keys.tenant == "buoy" for keys in ledger.list_keys()) or ledger.create_key("buoy"), 30, "the ledger knows buoy")
     key = ledger.create_key("buoy").key
     client = ClientPod(kubectl, NAMESPACE)
+    client.run(SCRIPTS / "calls_in_pod.py", before["url"], "model", key, "0")
     with ThreadPoolExecutor(1) as pool:
         arguments = (f"model.{NAMESPACE}.svc", "8000", f"/{NAMESPACE}/model", "model", key, str(RATE), str(LONGEST_SECONDS), str(PIXELS))
         began = time.monotonic()
-        load = pool.submit(client.run, HERE / "load_in_pod.py", *arguments, seconds=LONGEST_SECONDS + 60)
+        load = pool.submit(client.run, SCRIPTS / "load_in_pod.py", *arguments, seconds=LONGEST_SECONDS + 60)
         kubectl.apply(_job(60), namespace=NAMESPACE)
         trained(kubectl, "model", NAMESPACE)
         digest = (kubectl.get("trainingjob", "model", NAMESPACE) or {})["status"]["model"]["digest"]
