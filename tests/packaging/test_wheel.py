@@ -14,10 +14,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 IMPORTS = {
     "": ["moorage_api.manifest", "moorage_api.artifact"],
-    "operator": ["moorage_api.manifest", "kopf", "kubernetes.aio.client", "prometheus_client"],
-    "billing": ["moorage_billing.ledger", "moorage_billing.privacy_ledger", "moorage_billing.invoice"],
-    "serve": ["moorage_serving.app", "moorage_serving.host"],
-    "train": ["moorage_training.run", "moorage_training.export.publish"],
+    "operator": ["moorage_operator.__main__", "moorage_operator.release_pods", "moorage_billing.remote_calls", "kubernetes.aio.client"],
+    "billing": ["moorage_billing.ledger", "moorage_billing.privacy_ledger", "moorage_billing.invoice", "moorage_billing.service.__main__"],
+    "serve": ["moorage_serving.app", "moorage_serving.host", "moorage_serving.cluster.agent", "moorage_billing.remote_calls"],
+    "train": ["moorage_training.run", "moorage_training.export.publish", "moorage_training.cluster.bridge"],
     "cli": ["moorage_cli.main"],
     "all": ["moorage_cli.main", "moorage_cli.demo", "moorage_serving.app", "moorage_training.run"],
 }
