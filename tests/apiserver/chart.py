@@ -33,11 +33,11 @@ class Helm:
         """Without the hook that waits for pods: it is a pod itself."""
         return self("uninstall", RELEASE, "--no-hooks")
 
-    def rendered(self, values: dict[str, Any], *capabilities: str) -> list[dict[str, Any]]:
-        """Every manifest but hooks' and tests', as an install would send them."""
-        known = [part for version in capabilities for part in ("--api-versions", version)]
-        rendered = self("template", RELEASE, CHART, "--kube-version", "1.36.0", *known, "--values", "-", stdin=yaml.safe_dump(values))
+    def rendered(self, values: dict[str, Any], namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+        """Every manifest, as an install into a namespace would send them."""
+        arguments = ("template", RELEASE, CHART, "--kube-version", "1.36.0", "--values", "-")
+        rendered = self(*arguments, stdin=yaml.safe_dump(values), namespace=namespace)
         return [document for document in yaml.safe_load_all(rendered) if document]
 
-    def __call__(self, *arguments: str | Path, stdin: str = "") -> str:
-        return self._control_plane.run(program("helm"), *arguments, "--namespace", NAMESPACE, stdin=stdin)
+    def __call__(self, *arguments: str | Path, stdin: str = "", namespace: str = NAMESPACE) -> str:
+        return self._control_plane.run(program("helm"), *arguments, "--namespace", namespace, stdin=stdin)

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from apiserver.api import Api, ref_of
+from apiserver.api import Api
 from apiserver.chart import NAMESPACE, OPERATOR, Helm
 from apiserver.control_plane import ControlPlane
 from apiserver.definitions import MOORAGE_CRDS, apply_definitions
@@ -16,11 +16,11 @@ from apiserver.eventually import eventually
 from apiserver.ledger_process import LedgerProcess
 from apiserver.operator_process import Place
 from apiserver.programs import Missing, kuberay_crds
+from apiserver.resources import remove_everything
 from apiserver.team import Team
 from apiserver.world.world import World
 
 from moorage_api.base import API_VERSION
-from moorage_operator.kube.kinds import RESOURCES
 from moorage_operator.plan import ObjectRef
 
 
@@ -116,11 +116,7 @@ def team(new_team: Callable[[str], Team], request: pytest.FixtureRequest) -> Tea
 def _nothing_stays(control_plane: ControlPlane) -> Iterator[None]:
     """No module finds another's resources: Tenants and PricePlans belong to the whole cluster, and an operator may look at all of it."""
     yield
-    for kind in RESOURCES:
-        for body in control_plane.admin.list(kind.api_version, kind.kind):
-            if body["metadata"].get("finalizers"):
-                control_plane.admin.patch(ref_of(body), {"metadata": {"finalizers": None}})
-            control_plane.admin.delete(ref_of(body))
+    remove_everything(control_plane.admin)
 
 
 @pytest.fixture

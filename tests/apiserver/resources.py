@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from apiserver.api import Api
+from apiserver.api import Api, ApiError, ref_of
 
 from moorage_api.base import API_VERSION
+from moorage_operator.kube.kinds import RESOURCES
+from moorage_operator.names import MANAGED_BY
 from moorage_operator.plan import ObjectRef
 
 Body = dict[str, Any]
+_WORKLOADS = (("ray.io/v1", "RayJob"), ("ray.io/v1", "RayService"), ("ray.io/v1", "RayCluster"), ("v1", "Pod"))
 
 
 def stored(api: Api, kind: str, name: str, namespace: str = "default") -> Body | None:
@@ -29,3 +33,15 @@ def is_true(api: Api, kind: str, name: str, type_: str, namespace: str = "defaul
     found = condition(body, type_)
     assert found.get("status") == "True", (found, ((body or {}).get("status") or {}).get("conditions"))
     return bool(found["observedGeneration"] == (body or {})["metadata"]["generation"])
+
+
+def remove_everything(api: Api, namespace: str | None = None) -> None:
+    """Take Moorage's resources and their workloads away, in a namespace or everywhere, without anybody's consent."""
+    kinds = [(kind.api_version, kind.kind, None) for kind in RESOURCES if kind.namespaced or namespace is None]
+    for version, kind, labels in [*kinds, *((version, kind, f"{MANAGED_BY}=moorage") for version, kind in _WORKLOADS)]:
+        with suppress(ApiError):  # KubeRay's kinds may not be there
+            for body in api.list(version, kind, namespace, labels):
+                with suppress(ApiError):  # gone meanwhile
+                    if body["metadata"].get("finalizers"):
+                        api.patch(ref_of(body), {"metadata": {"finalizers": None}})
+                    api.delete(ref_of(body), gracePeriodSeconds=0)

@@ -80,7 +80,7 @@ def helm(own_control_plane: ControlPlane) -> Helm:
 @pytest.mark.parametrize("name", VALUES)
 def test_everything_that_is_rendered_is_accepted(api: Api, control_plane: ControlPlane, name: str) -> None:
     """By server-side apply with strict validation: a misspelt field, which `helm install` passes over, is an error here."""
-    rendered = Helm(control_plane).rendered(VALUES[name])
+    rendered = Helm(control_plane).rendered(VALUES[name], "rendered")
     assert len(rendered) > 10
     for namespace in {document["metadata"].get("namespace") for document in rendered} - {None}:
         api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})

@@ -20,10 +20,6 @@ import pytest
 _DEADLINE_SECONDS = 120
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "postgresql: runs a real PostgreSQL server (skipped where its programs are not installed)")
-
-
 @dataclass
 class PostgreSql:
     """A server of this test run's own, on a loopback port."""
