@@ -87,7 +87,8 @@ def _repetitions(schema: dict[str, Any], value: Any, path: str) -> Iterator[Comp
         kind, seen = schema.get("x-kubernetes-list-type"), []
         for index, item in enumerate(value):
             yield from _repetitions(schema.get("items", {}), item, f"{path}[{index}]")
-            identity = [item.get(key) for key in schema["x-kubernetes-list-map-keys"]] if kind == "map" else item
+            keys = schema["x-kubernetes-list-map-keys"] if kind == "map" and isinstance(item, dict) else None
+            identity = [item.get(key) for key in keys] if keys else item
             if kind in ("map", "set") and identity in seen:
                 yield f"{path}[{index}]", "Duplicate value"
             seen.append(identity)

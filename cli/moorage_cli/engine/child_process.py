@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,23 +79,26 @@ def adopt_orphans() -> None:
         LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_descendants(patience_seconds: float) -> list[int]:
-    """End every process below this one; returns the ids of those that had to be ended. Linux; elsewhere nothing is found."""
-    found = descendants(os.getpid())
+def end_descendants(patience_seconds: float, spared: Collection[int] = ()) -> list[int]:
+    """End the processes below this one; returns the ids of those that had to be ended. Linux; elsewhere nothing is found.
+
+    spared: those that were here before the engine, and are left alone with all below them.
+    """
+    found = descendants(os.getpid(), spared)
     for pid in found:
         _send(pid, signal.SIGTERM)
     deadline = time.monotonic() + patience_seconds
-    while descendants(os.getpid()) and time.monotonic() < deadline:
+    while descendants(os.getpid(), spared) and time.monotonic() < deadline:
         _reap()
         time.sleep(0.05)
-    for pid in descendants(os.getpid()):
+    for pid in descendants(os.getpid(), spared):
         _send(pid, signal.SIGKILL)
     _reap()
     return found
 
 
-def descendants(root: int) -> list[int]:
-    """The ids of all live processes below `root`, children first."""
+def descendants(root: int, spared: Collection[int] = ()) -> list[int]:
+    """The ids of all live processes below `root`, parents first, but of none that is `spared` or below one of those."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat") if sys.platform == "linux" else ():
         try:
@@ -106,7 +109,7 @@ def descendants(root: int) -> list[int]:
             children.setdefault(int(parent), []).append(int(entry.parent.name))
     found, queue = [], [root]
     while queue:
-        below = children.get(queue.pop(), [])
+        below = [pid for pid in children.get(queue.pop(), []) if pid not in spared]
         found += below
         queue += below
     return found

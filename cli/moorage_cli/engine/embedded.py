@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from moorage_api.tenant import Tenant
 from moorage_api.training_job import TrainingJob
 from moorage_cli.api_keys import admit_tenants
 from moorage_cli.engine.accounts import Accounts
-from moorage_cli.engine.child_process import adopt_orphans, end_descendants
+from moorage_cli.engine.child_process import adopt_orphans, descendants, end_descendants
 from moorage_cli.engine.decide_job import has_ended
 from moorage_cli.engine.intake import check_for_this_machine
 from moorage_cli.engine.job_runner import JobRunner
@@ -63,6 +64,7 @@ class EmbeddedEngine:
     def __init__(self, home: Home, given: Sequence[tuple[str, AnyResource]], port: int | None = None) -> None:
         """Check everything, then store it. Raises InvalidInput with nothing stored."""
         self.home = home
+        self._bystanders = frozenset(descendants(os.getpid()))
         self.store = ObjectStore(home)
         known = check_for_this_machine(given, list(self.store.everything()))
         now = utc_now()
@@ -104,7 +106,7 @@ class EmbeddedEngine:
         self._host.stop()
         for service in self._services:
             service.close(now)
-        end_descendants(SWEEP_SECONDS)
+        end_descendants(SWEEP_SECONDS, spared=self._bystanders)
         self._accounts.drain_outboxes()
         self._accounts.close()
 

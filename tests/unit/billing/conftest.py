@@ -54,6 +54,8 @@ class PostgreSql:
         """The URL of an empty database."""
         import psycopg
 
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "log").read_text()
         name = f"ledger_{uuid.uuid4().hex}"
         with psycopg.connect(f"postgresql://ledger@127.0.0.1:{self.port}/postgres", autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")

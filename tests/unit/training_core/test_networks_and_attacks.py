@@ -62,6 +62,7 @@ def test_private_preprocessing_is_the_same_whatever_the_records():
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 33, 20)])
 def test_image_networks_take_any_shape_and_have_per_record_gradients(model, shape):
     signature = Signature(input="image", shape=list(shape), minimum=0, maximum=1, classes=["a", "b", "c"])
+    torch.manual_seed(1)  # float32 rounding of a deep network now and then exceeds any tolerance
     network = build_network(Task(type="ImageClassification", model=model), signature, shape, private=True)
     gradients = RecordGradients(network, 1.0)
     x, y = torch.rand(2, *shape), torch.tensor([0, 2])

@@ -1,0 +1,19 @@
+"""What no unit test may leave to the next."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from prometheus_client import values
+
+
+@pytest.fixture(autouse=True)
+def _metrics_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replica's metrics make all that its process counts later go to files; a later test's counters would find them there."""
+    monkeypatch.setattr(values, "ValueClass", values.ValueClass)
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
+    else:
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+        monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
