@@ -158,7 +158,7 @@ def service_config(
         digest=digest,
         replicas=Replicas(min=replicas),
         batching=batching or Batching(),
-        resources=ServiceResources(cpus_per_replica=0.5),
+        resources=ServiceResources(cpus_per_replica=0.25),
         access=Access(tenants=list(tenants)),
         access_policy=str(home / "access.json"),
         outbox=str(home / name / "outbox"),

@@ -44,7 +44,7 @@ def test_the_wheel_holds_every_room_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     rooms = {name.split("/")[0] for name in names}
     metadata = {room for room in rooms if room.endswith(".dist-info")}
-    assert rooms - metadata == {"moorage_api", "moorage_billing", "moorage_cli", "moorage_serving", "moorage_training"}
+    assert rooms - metadata == {"moorage_api", "moorage_billing", "moorage_cli", "moorage_operator", "moorage_serving", "moorage_training"}
     assert not [name for name in names if name.endswith((".pyc", ".db"))]
 
 
