@@ -14,7 +14,7 @@ export PYTHONUNBUFFERED := 1
 export RAY_USAGE_STATS_ENABLED := 0
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help setup demo test test-unit test-property test-local-engine test-packaging test-chart test-apiserver test-faults test-cluster test-chaos lint format typecheck generate verify bench bench-operator cluster-up cluster-down images chart clean
+.PHONY: help setup demo test test-unit test-property test-local-engine test-packaging test-chart test-apiserver test-cluster test-chaos lint format typecheck generate verify bench bench-operator cluster-up cluster-down images chart clean
 
 help: ## Show this help
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
@@ -46,11 +46,7 @@ test-packaging: setup ## Build the wheel and import it with each extra alone
 
 test-apiserver: setup ## Tests on a real etcd and API server, built with Go at first use (10 minutes, then seconds)
 	@if command -v go >/dev/null; then CACHE="$(CACHE)" hack/cluster/build-tools control-plane; fi
-	CACHE="$(CACHE)" $(PYTEST) tests/apiserver -q --ignore=tests/apiserver/test_operator_killed.py --ignore=tests/apiserver/test_operator_faults.py
-
-test-faults: setup ## The operator killed before and after every write, a watch that goes silent, a namespace that goes; on a real API server
-	@CACHE="$(CACHE)" hack/cluster/build-tools control-plane
-	CACHE="$(CACHE)" $(PYTEST) tests/apiserver/test_operator_killed.py tests/apiserver/test_operator_faults.py -q --timeout=1200
+	CACHE="$(CACHE)" $(PYTEST) tests/apiserver -q --timeout=1200
 
 test-cluster: setup ## Tests on a real one-node Kubernetes with KubeRay, started here unless KUBECONFIG names one (needs root and Go)
 	@hack/cluster/test-packages

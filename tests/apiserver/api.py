@@ -72,7 +72,8 @@ class Api:
             except ValueError:
                 status = {"message": answer.text}
             raise ApiError({"code": answer.status_code, **status})
-        return answer.json() if "json" in answer.headers.get("content-type", "") else {"text": answer.text}
+        is_json = answer.content and "json" in answer.headers.get("content-type", "")  # a watch that saw nothing has no content
+        return answer.json() if is_json else {"text": answer.text}
 
     def create(self, manifest: Body, dry_run: bool = False, field_validation: str = "Strict") -> Body:
         """POST."""
