@@ -14,7 +14,7 @@ export PYTHONUNBUFFERED := 1
 export RAY_USAGE_STATS_ENABLED := 0
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help setup demo test test-unit test-property test-local-engine test-packaging test-chart test-apiserver test-cluster test-chaos lint format typecheck generate verify bench bench-operator cluster-up cluster-down images chart clean
+.PHONY: help setup demo test test-unit test-property test-local-engine test-packaging test-chart test-apiserver test-cluster lint format typecheck generate verify bench bench-operator cluster-up cluster-down images chart clean
 
 help: ## Show this help
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
@@ -54,9 +54,6 @@ test-cluster: setup ## Tests on a real one-node Kubernetes with KubeRay, started
 	@CACHE="$(CACHE)" UV_VERSION="$(UV_VERSION)" hack/cluster/build-images
 	CACHE="$(CACHE)" $(PYTEST) tests/cluster -q --timeout=900
 	@echo "make test-cluster: passed; the cluster is still up (make cluster-down stops it)"
-
-test-chaos: setup ## On the cluster that is up: a rollout under load, Prometheus beside the ledger, pods and the operator lost; 40 minutes on two cores
-	CACHE="$(CACHE)" $(PYTEST) tests/chaos -q --timeout=1200
 
 lint: setup ## Style (ruff) and the arrows between the rooms (import-linter)
 	$(PY) -m ruff check .

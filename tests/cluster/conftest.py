@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apiserver.eventually import eventually
 from apiserver.programs import BIN, ROOT, Missing
 from cluster.client_pod import ClientPod
 from cluster.kubectl import Kubectl, is_true
@@ -14,6 +15,8 @@ from cluster.pod_log import PodLog
 from cluster.release import install, ledger_of
 from cluster.waiting import ready, trained
 
+from moorage_api.base import API_VERSION
+from moorage_api.errors import MoorageError
 from moorage_billing.remote import RemoteLedger
 
 KUBECONFIG = Path(os.environ.get("KUBECONFIG") or BIN.parent / "run/kubeconfig")
@@ -71,3 +74,17 @@ def client(kubectl: Kubectl, release: None) -> ClientPod:
 def key(ledger: RemoteLedger, digits: None) -> str:
     """An API key of the tenant harbour."""
     return ledger.create_key("harbour").key
+
+
+@pytest.fixture(scope="session")
+def buoy_key(kubectl: Kubectl, ledger: RemoteLedger, digits: None) -> str:
+    """An API key of a tenant without a rate limit, whose invoice is the load of the tests and nothing else."""
+    kubectl.apply({"apiVersion": API_VERSION, "kind": "Tenant", "metadata": {"name": "buoy"}, "spec": {"plan": "pay-as-you-go"}})
+    return eventually(lambda: _key_once_known(ledger, "buoy"), 30, "the ledger knows buoy")
+
+
+def _key_once_known(ledger: RemoteLedger, tenant: str) -> str | None:
+    try:
+        return ledger.create_key(tenant).key
+    except MoorageError:
+        return None

@@ -41,11 +41,12 @@ class PodLog:
             text = text.lstrip()[end:]
             self.last[body["metadata"]["uid"]] = body
 
-    def core_seconds(self, kind: str, name: str) -> Decimal | None:
+    def core_seconds(self, kind: str, name: str, namespace: str = "default") -> Decimal | None:
         """Cores asked for times seconds held, over all pods of the object; None while one of them has not ended."""
         total = Decimal(0)
         labels = {"moorage.dev/kind": kind, "moorage.dev/name": name}
-        pods = [p for p in self.last.values() if labels.items() <= p["metadata"]["labels"].items()]
+        there = [p for p in self.last.values() if p["metadata"]["namespace"] == namespace]
+        pods = [p for p in there if labels.items() <= p["metadata"]["labels"].items()]
         for pod in pods:
             held = _held_seconds(pod)
             if held is None:

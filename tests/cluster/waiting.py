@@ -39,6 +39,12 @@ def ready(kubectl: Kubectl, name: str, namespace: str = "default", digest: str =
     return _told(kubectl, namespace, lambda: eventually(look, seconds, f"ModelService {name} is ready"))
 
 
+def ray_clusters(kubectl: Kubectl, namespace: str) -> set[str]:
+    """Ray clusters that have pods of ModelServices."""
+    pods = kubectl.list("pods", namespace, "moorage.dev/kind=ModelService")
+    return {pod["metadata"]["labels"]["ray.io/cluster"] for pod in pods}
+
+
 def story(kubectl: Kubectl, namespace: str) -> str:
     """What people would look at."""
     parts = [kubectl("get", "pods,rayjobs,rayservices,trainingjobs,modelservices", "-n", namespace, "-o", "wide")]

@@ -13,14 +13,13 @@ from apiserver.eventually import eventually
 from cluster.bills import invoice, quantity
 from cluster.client_pod import ClientPod
 from cluster.kubectl import Body, Kubectl
-from cluster.waiting import ready, trained
+from cluster.waiting import ray_clusters, ready, trained
 
 from moorage_billing.remote import RemoteLedger
 
-SCRIPTS = Path(__file__).parents[1] / "cluster"
+SCRIPTS = Path(__file__).parent
 NAMESPACE = "rollout"
 RATE, LEAST_SECONDS, LONGEST_SECONDS = 300, 60, 900
-PIXELS = 64
 VERSION = "moorage.dev/v1alpha1"
 
 
@@ -35,39 +34,38 @@ def _job(steps: int) -> Body:
     return {"apiVersion": VERSION, "kind": "TrainingJob", "metadata": {"name": "model"}, "spec": spec}
 
 
-def _service() -> Body:
+def _service(**resources: object) -> Body:
     spec = {
         "tenant": "lighthouse",
         "model": {"trainingJob": "model"},
         "access": {"tenants": ["buoy"]},
-        "resources": {"cpusPerReplica": 0.5},
+        "resources": {"cpusPerReplica": 0.5, **resources},
     }
     return {"apiVersion": VERSION, "kind": "ModelService", "metadata": {"name": "model"}, "spec": spec}
 
 
 @pytest.mark.timeout(1500)
-def test_a_rollout_fails_no_request_and_bills_both_revisions_once(kubectl: Kubectl, ledger: RemoteLedger, digits: None) -> None:
-    # A tenant of its own, without a rate limit, so that its invoice is this load and nothing else.
-    tenant = {"apiVersion": VERSION, "kind": "Tenant", "metadata": {"name": "buoy"}, "spec": {"plan": "pay-as-you-go"}}
+def test_a_rollout_fails_no_request_and_bills_both_revisions_once(kubectl: Kubectl, ledger: RemoteLedger, buoy_key: str) -> None:
     kubectl("create", "namespace", NAMESPACE)
-    kubectl.apply(tenant, _job(30), _service(), namespace=NAMESPACE)
+    kubectl.apply(_job(30), _service(), namespace=NAMESPACE)
     trained(kubectl, "model", NAMESPACE)
     before = ready(kubectl, "model", NAMESPACE)["status"]
-    eventually(lambda: any(keys.tenant == "buoy" for keys in ledger.list_keys()) or ledger.create_key("buoy"), 30, "the ledger knows buoy")
-    key = ledger.create_key("buoy").key
     client = ClientPod(kubectl, NAMESPACE)
-    client.run(SCRIPTS / "calls_in_pod.py", before["url"], "model", key, "0")
+    client.run(SCRIPTS / "calls_in_pod.py", before["url"], "model", buoy_key, "0")
+    kubectl.apply(_job(60), namespace=NAMESPACE)
+    trained(kubectl, "model", NAMESPACE)
+    # The rollout begins with the job's success; it takes a Ray cluster's start until the new revision gets its first request.
     with ThreadPoolExecutor(1) as pool:
-        arguments = (f"model.{NAMESPACE}.svc", "8000", f"/{NAMESPACE}/model", "model", key, str(RATE), str(LONGEST_SECONDS), str(PIXELS))
+        where = (f"model.{NAMESPACE}.svc", "8000", f"/{NAMESPACE}/model", "model")
+        how = (buoy_key, str(RATE), str(LONGEST_SECONDS), "64")
         began = time.monotonic()
-        load = pool.submit(client.run, SCRIPTS / "load_in_pod.py", *arguments, seconds=LONGEST_SECONDS + 60)
-        kubectl.apply(_job(60), namespace=NAMESPACE)
-        trained(kubectl, "model", NAMESPACE)
+        load = pool.submit(client.run, SCRIPTS / "load_in_pod.py", *where, *how, seconds=LONGEST_SECONDS + 60)
+        assert (kubectl.get("modelservice", "model", NAMESPACE) or {})["status"]["revision"] == before["revision"], "the load is too late"
         digest = (kubectl.get("trainingjob", "model", NAMESPACE) or {})["status"]["model"]["digest"]
         after = ready(kubectl, "model", NAMESPACE, digest)["status"]
         assert not load.done(), "the load ended before the rollout"
         # Until the earlier revision's cluster is gone: its end must not be felt either.
-        eventually(lambda: len(_clusters(kubectl)) == 1, 240, "the earlier Ray cluster is gone")
+        eventually(lambda: len(ray_clusters(kubectl, NAMESPACE)) == 1, 240, "the earlier Ray cluster is gone")
         eventually(lambda: time.monotonic() - began >= LEAST_SECONDS, LEAST_SECONDS + 10, "the load has lasted")
         kubectl("exec", "-n", NAMESPACE, "client", "--", "touch", "/tmp/load.stop")
         told: dict[str, Any] = load.result()
@@ -81,7 +79,5 @@ def test_a_rollout_fails_no_request_and_bills_both_revisions_once(kubectl: Kubec
 
     eventually(lambda: quantity(invoice(ledger, "buoy"), "Requests") == told["sent"], 120, f"{told['sent']} requests are billed")
 
-
-def _clusters(kubectl: Kubectl) -> set[str]:
-    pods = kubectl.list("pods", NAMESPACE, "moorage.dev/kind=ModelService")
-    return {pod["metadata"]["labels"]["ray.io/cluster"] for pod in pods}
+    # test_5_rollback looks at what becomes of it, for that takes as long as a rollout may.
+    kubectl.apply(_service(nodePool="gpu", gpusPerReplica=1), namespace=NAMESPACE)

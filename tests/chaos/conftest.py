@@ -1,3 +1,0 @@
-"""The fixtures of the cluster tier, for tests that break things."""
-
-from cluster.conftest import *  # noqa: F403
