@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 import time
@@ -38,8 +39,9 @@ class Measured:
 class Load:
     """Use as an asynchronous context."""
 
-    def __init__(self, plane: ControlPlane, namespace: str) -> None:
-        self._plane, self._namespace = plane, namespace
+    def __init__(self, plane: ControlPlane, namespace: str, ray_job: dict[str, Any] | None = None) -> None:
+        """ray_job: creates one for each job by itself, where no operator does."""
+        self._plane, self._namespace, self._ray_job = plane, namespace, ray_job
         self._seen: dict[str, float] = {}
         self._sent: dict[str, float] = {}
         self._news = asyncio.Event()
@@ -86,8 +88,11 @@ class Load:
         while missing := [name for name in names if name not in self._seen]:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{len(missing)} of {len(names)} jobs have no RayJob, e.g. {missing[0]}")
+            if self._watching.done():
+                await self._watching
             self._news.clear()
-            await asyncio.wait_for(asyncio.shield(self._news.wait()), WAIT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), 1.0)
         self.created += len(names)
         if not names:
             return Measured([], 0.0)
@@ -95,22 +100,31 @@ class Load:
         return Measured([self._seen[name] - self._sent[name] for name in names], span)
 
     async def _create(self, name: str) -> None:
-        job = training_job(name, self._namespace)
         self._sent[name] = time.monotonic()
-        path = f"/apis/moorage.dev/v1alpha1/namespaces/{self._namespace}/trainingjobs"
-        async with self._session.post(path, json=job) as answer:
+        await self._post("moorage.dev/v1alpha1", "trainingjobs", training_job(name, self._namespace))
+        if self._ray_job is not None:
+            metadata = {**self._ray_job["metadata"], "name": name, "namespace": self._namespace}
+            await self._post("ray.io/v1", "rayjobs", {**self._ray_job, "metadata": metadata})
+
+    async def _post(self, version: str, plural: str, body: dict[str, Any]) -> None:
+        async with self._session.post(f"/apis/{version}/namespaces/{self._namespace}/{plural}", json=body) as answer:
             if answer.status >= 300:
-                raise RuntimeError(f"{name}: {await answer.text()}")
+                raise RuntimeError(f"{plural} {body['metadata']['name']}: {await answer.text()}")
 
     async def _watch(self) -> None:
         path = f"/apis/ray.io/v1/namespaces/{self._namespace}/rayjobs"
-        query = {"watch": "true", "timeoutSeconds": "3600"}
         # Only names are read, so only metadata is asked for: a watch of whole RayJobs would load the API server as much as an operator.
         headers = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
-        async with self._session.get(path, params=query, headers=headers, timeout=aiohttp.ClientTimeout(total=None)) as answer:
-            async for line in answer.content:
-                event = json.loads(line)
-                if event["type"] == "ADDED":
+        version = "0"
+        while True:  # the API server ends the watch of whoever is too slow for it
+            query = {"watch": "true", "timeoutSeconds": "3600", "resourceVersion": version}
+            async with self._session.get(path, params=query, headers=headers, timeout=aiohttp.ClientTimeout(total=None)) as answer:
+                async for line in answer.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        version = "0"
+                        break
+                    version = event["object"]["metadata"]["resourceVersion"]
                     self._seen.setdefault(event["object"]["metadata"]["name"], time.monotonic())
                     self._news.set()
 

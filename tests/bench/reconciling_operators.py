@@ -54,8 +54,7 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """User and system, since its start."""
-        fields = Path(f"/proc/{self.operator.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.operator.process.pid)
 
 
 class BareKopf(Running):
@@ -84,6 +83,12 @@ class Moorage(Running):
         operator = self.run("operator", "-m", "moorage_operator", "--settings", str(settings), MOORAGE_LEDGER_TOKEN="operator-token")
         _wait(lambda: _answers(f"http://127.0.0.1:{operator_port}/readyz"))
         return operator
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, since its start."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _ledger(database: Path, port: int, tokens: Path) -> dict[str, Any]:
