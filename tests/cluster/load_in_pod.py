@@ -18,7 +18,7 @@ head = (
     f"POST {path}/v2/models/{model}/infer HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"
     f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
 ).encode()
-CONNECTIONS, STOP = 16, Path("/tmp/load.stop")
+CONNECTIONS, STOP = 32, Path("/tmp/load.stop")
 codes, failures, latencies = collections.Counter(), collections.Counter(), []
 
 

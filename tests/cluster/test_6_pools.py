@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from apiserver.eventually import eventually
 from cluster.kubectl import Body, Kubectl, condition
+
+from moorage_api.clock import timestamp, utc_now
 
 
 def _job(name: str, **resources: object) -> Body:
@@ -32,5 +38,32 @@ def test_a_pool_without_room_is_named_with_the_schedulers_words(kubectl: Kubectl
     message = condition(kubectl.get("trainingjob", "crowded"), "Running")["message"]
     assert "gpu" in message
     assert "node" in message
-    kubectl.delete("trainingjob", "crowded")
-    eventually(lambda: not kubectl.list("pods", "default", "moorage.dev/name=crowded"), 120, "nothing is left")
+
+    with _gpu_node(kubectl) as node:
+        eventually(lambda: _workers_on(kubectl, node), 30, "the scheduler puts the worker onto the GPU node")
+        kubectl.delete("trainingjob", "crowded")
+    # Nobody stops pods of a node that is gone, and the operator does not keep them.
+    eventually(lambda: not kubectl.list("pods", "default", "moorage.dev/name=crowded"), 180, "nothing is left")
+
+
+@contextmanager
+def _gpu_node(kubectl: Kubectl) -> Iterator[str]:
+    """A node without a kubelet: the scheduler takes it for one with GPUs, for the forty seconds in which a node may be silent."""
+    labels = {"moorage.dev/test-pool": "gpu", "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+    taint = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+    kubectl.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "gpu-node", "labels": labels}, "spec": {"taints": [taint]}})
+    room = {"cpu": "16", "memory": "64Gi", "pods": "20", "nvidia.com/gpu": "4"}
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "lastHeartbeatTime": timestamp(utc_now())}
+    status = {"status": {"capacity": room, "allocatable": room, "conditions": [ready]}}
+    try:
+        kubectl("patch", "node", "gpu-node", "--subresource=status", "--type=merge", "-p", json.dumps(status))
+        yield "gpu-node"
+    finally:
+        kubectl("delete", "node", "gpu-node")
+
+
+def _workers_on(kubectl: Kubectl, node: str) -> bool:
+    pods = kubectl.list("pods", "default", "moorage.dev/name=crowded,moorage.dev/role=worker")
+    bound = [pod for pod in pods if pod["spec"].get("nodeName") == node]
+    gpus = [container["resources"]["limits"].get("nvidia.com/gpu") for pod in bound for container in pod["spec"]["containers"]]
+    return bool(bound) and "1" in gpus
