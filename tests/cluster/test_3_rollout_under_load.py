@@ -77,7 +77,8 @@ def test_a_rollout_fails_no_request_and_bills_both_revisions_once(kubectl: Kubec
     assert told["seconds"] >= LEAST_SECONDS
     assert told["sent"] >= 100 * LEAST_SECONDS, "two cores that start a Ray cluster meanwhile may not reach the rate"
 
-    eventually(lambda: quantity(invoice(ledger, "buoy"), "Requests") == told["sent"], 120, f"{told['sent']} requests are billed")
+    uid = (kubectl.get("modelservice", "model", NAMESPACE) or {})["metadata"]["uid"]
+    eventually(lambda: quantity(invoice(ledger, "buoy"), "Requests", uid) == told["sent"], 120, f"{told['sent']} requests are billed")
 
     # test_5_rollback looks at what becomes of it, for that takes as long as a rollout may.
     kubectl.apply(_service(nodePool="gpu", gpusPerReplica=1), namespace=NAMESPACE)

@@ -49,7 +49,7 @@ class Kube:
             remedy = "set KUBECONFIG, or run in a pod with a ServiceAccount's token"
             raise Unavailable(Problem(f"no way to reach an API server: {error}", "kubeconfig", remedy=remedy)) from None
         configuration.connection_pool_maxsize = connections
-        # A proxy is named in the kubeconfig; to look into the environment and ~/.netrc for each request costs a sixth of the operator's time.
+        # A proxy is named in the kubeconfig. To look into the environment and ~/.netrc at each request takes a sixth of the time.
         configuration.client_session_kwargs = {"trust_env": False}
         return cls(client.ApiClient(configuration))
 

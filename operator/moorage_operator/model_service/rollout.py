@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from moorage_operator.model_service.clusters import RayServiceSeen
+from moorage_operator.model_service.clusters import RayClusterSeen, RayServiceSeen
+from moorage_operator.model_service.pod_trouble import trouble_of
 from moorage_operator.model_service.revisions import Marks, Revision, Served, revision_of
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -88,13 +89,19 @@ def _failure(desired: Revision, seen: RayServiceSeen, deadline_seconds: float, n
     """Why the rollout is to be given up; None while it may still succeed."""
     if seen.active_revision == desired.number:
         return None
-    said = seen.pending.trouble if seen.pending is not None and seen.pending.revision == desired.number else ""
+    said = _said(seen.pending) if seen.pending is not None and seen.pending.revision == desired.number else ""
     marks = desired.marks
     if marks.failing_since is not None and now - marks.failing_since >= timedelta(seconds=FAILING_SECONDS):
         return said or "Ray Serve cannot deploy it"
     if marks.started_at is not None and now - marks.started_at >= timedelta(seconds=deadline_seconds):
         return f"not healthy within {deadline_seconds:g} s" + (f": {said}" if said else "")
     return None
+
+
+def _said(cluster: RayClusterSeen) -> str:
+    """What the scheduler or the kubelet says of its pods, which Ray only guesses at; else what Ray Serve says."""
+    trouble = trouble_of(cluster.pods)
+    return cluster.trouble if trouble is None else trouble.message
 
 
 def _look_again(desired: Revision, deadline_seconds: float, now: datetime) -> float | None:
