@@ -71,6 +71,8 @@ def _targets(kubectl: Kubectl) -> dict[str, list[str]]:
 def _addresses(pods: list[dict[str, Any]], port: str) -> list[str]:
     found = []
     for pod in pods:
+        if "podIP" not in pod["status"]:  # of a revision that waits for room
+            continue
         containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
         ports = [one for container in containers for one in container.get("ports", []) if one.get("name") == port]
         found += [f"{pod['status']['podIP']}:{one['containerPort']}" for one in ports]
