@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import pytest
 from apiserver.billed import account_of, billed_cpu_seconds
-from apiserver.chart import NAMESPACE, Helm
 from apiserver.control_plane import ControlPlane
 from apiserver.eventually import eventually
 from apiserver.killable_operator import Trigger
@@ -99,14 +98,10 @@ def test_a_deleted_job_is_billed_and_charged_before_it_goes(
 
 
 def test_a_namespace_with_running_work_goes_away_from_an_operator_of_few_namespaces(
-    silence: Silence, team: Team, start: Callable[..., KillableOperator], world: World, ledger: LedgerProcess, control_plane: ControlPlane
+    silence: Silence, team: Team, start: Callable[..., KillableOperator], world: World, ledger: LedgerProcess
 ) -> None:
-    """Kopf stops its watches of a namespace that is going, and its rights there go too, while pods and a job in it still wait."""
-    rights = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-    values = {"watchNamespaces": [team.namespace], "crds": {"install": False}, "fullnameOverride": "few"}
-    team.api.apply_all(document for document in Helm(control_plane).rendered(values) if document["kind"] in rights)
-    token = control_plane.account_token(NAMESPACE, "few-operator")
-    start(team, kubeconfig=control_plane.write_kubeconfig("few", token, control_plane.server))
+    """Kopf stops its watches of a namespace that is going, while pods in it still wait to be billed."""
+    start(team)
     team.goes_away_while_it_works(world, ledger)
 
 
