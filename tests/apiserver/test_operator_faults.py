@@ -97,14 +97,6 @@ def test_a_deleted_job_is_billed_and_charged_before_it_goes(
     eventually(lambda: stored(team.api, "Dataset", "records", team.namespace)["status"].get("spent", {}).get("jobs") == 1, 20)
 
 
-def test_a_namespace_with_running_work_goes_away_from_an_operator_of_few_namespaces(
-    silence: Silence, team: Team, start: Callable[..., KillableOperator], world: World, ledger: LedgerProcess
-) -> None:
-    """Kopf stops its watches of a namespace that is going, while pods in it still wait to be billed."""
-    start(team)
-    team.goes_away_while_it_works(world, ledger)
-
-
 def test_a_lost_attempt_is_tried_again_and_every_pod_is_billed(
     silence: Silence, team: Team, start: Callable[..., KillableOperator], world: World, ledger: LedgerProcess
 ) -> None:
