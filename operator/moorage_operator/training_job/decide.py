@@ -107,8 +107,6 @@ def _start(seen: ObservedTrainingJob, settings: OperatorSettings, now: datetime)
     changes = {} if is_held_by_kueue(seen, settings) else activity.begun(seen, now)
     claim = volume_claim(seen.job.metadata.namespace or "default", settings)
     actions = (Apply((claim,), existing_stays=True), *needed, Apply((manifest,)))
-    # The RayJob stands before the status names it; a name without a RayJob would be a lost attempt.
-    changes = {**changes, "ray_job_name": manifest["metadata"]["name"]}
     return plan_of(seen, Step(("False", "Starting", "waits for its pods"), actions, changes=changes), now)
 
 
