@@ -44,7 +44,7 @@ test-local-engine: setup ## Tests on a real local Ray: training, serving, the wh
 test-packaging: setup ## Build the wheel and import it with each extra alone
 	UV="$(UV)" $(PYTEST) tests/packaging -q
 
-test-apiserver: setup ## Tests on a real etcd and API server, built with Go at first use (10 minutes, then seconds)
+test-apiserver: setup ## Tests on a real etcd and API server, 7 minutes (at first Go compiles for 10 more)
 	@if command -v go >/dev/null; then CACHE="$(CACHE)" hack/cluster/build-tools control-plane; fi
 	CACHE="$(CACHE)" $(PYTEST) tests/apiserver -q --timeout=1200
 

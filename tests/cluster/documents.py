@@ -26,13 +26,13 @@ def commands(document: str, heading: str) -> list[str]:
     return found
 
 
-def type_in(kubectl: Kubectl, folder: Path, script: str, seconds: float = 600.0, **variables: str) -> str:
+def type_in(kubectl: Kubectl, folder: Path, script: str, seconds: float = 600.0) -> str:
     """Run a block in a folder that has charts/ and examples/; what it prints. Fails with the first command that does."""
     for name in ("charts", "examples"):
         if not (folder / name).exists():
             (folder / name).symlink_to(ROOT / name)
     paths = os.pathsep.join((str(Path(sys.executable).parent), str(BIN), os.environ["PATH"]))
-    environment = {**os.environ, "PATH": paths, "KUBECONFIG": str(kubectl.kubeconfig), **variables}
+    environment = {**os.environ, "PATH": paths, "KUBECONFIG": str(kubectl.kubeconfig)}
     typed = re.sub(r"&$", f"& sleep {TYPING_SECONDS}", script, flags=re.MULTILINE)
     # In a file, for a command in the background would hold a pipe open.
     output = folder / "typed.log"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from prometheus_client import values
 
@@ -12,8 +10,5 @@ from prometheus_client import values
 def _metrics_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replica's metrics make all that its process counts later go to files; a later test's counters would find them there."""
     monkeypatch.setattr(values, "ValueClass", values.ValueClass)
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
-    else:
-        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
-        monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")  # remembers what it is now, to be put back
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
