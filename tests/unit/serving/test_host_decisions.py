@@ -157,7 +157,8 @@ def test_replica_time_sums_to_the_lifetime_and_survives_the_host(tmp_path):
         assert (event.tenant, event.source) == ("platform", "ModelService/uid-one")
         replica = event.id.split("/")[0]
         by_replica[replica] = by_replica.get(replica, 0) + event.quantities["ServingCpuSeconds"]
-    assert by_replica == {"a": 149 * 500_000, "b": 39 * 500_000}
+    per_second = config.resources.cpus_per_replica * 1_000_000
+    assert by_replica == {"a": 149 * per_second, "b": 39 * per_second}
 
 
 def test_a_replica_that_is_gone_has_ended_when_it_was_last_seen():
