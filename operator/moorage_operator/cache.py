@@ -67,6 +67,10 @@ class Cache:
         """Every object of the kind."""
         return list(self._objects[kind].values())
 
+    def within(self, namespace: str) -> list[Body]:
+        """Every object in the namespace."""
+        return [body for bodies in self._objects.values() for (where, _), body in bodies.items() if where == namespace]
+
     def owned(self, kind: str, uid: str) -> list[Body]:
         """The children of a kind that carry the owner's uid as a label, by name."""
         keys = sorted(self._by_owner.get((kind, uid), ()))

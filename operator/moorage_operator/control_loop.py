@@ -16,7 +16,7 @@ from moorage_billing.remote import RemoteLedger, open_ledger
 from moorage_operator.apply import Applier
 from moorage_operator.cache import Body, Cache
 from moorage_operator.dependents import CATALOGUE, METERING, WorkKey, concerned
-from moorage_operator.handlers.events import watch_everything
+from moorage_operator.handlers.events import watch_everything, watch_leaving_namespaces
 from moorage_operator.handlers.lifecycle import on_start_and_stop
 from moorage_operator.handlers.login import log_in
 from moorage_operator.heartbeat import BEAT, Heartbeat
@@ -26,7 +26,7 @@ from moorage_operator.kube.client import Kube
 from moorage_operator.kube.errors import Unreachable
 from moorage_operator.metrics import OperatorMetrics
 from moorage_operator.reconciler import Reconciler, Step
-from moorage_operator.resync import resync
+from moorage_operator.resync import resync, visit_leaving
 from moorage_operator.settings import OperatorSettings
 from moorage_operator.steps import LEDGER_VIEWS, Steps
 from moorage_operator.work_queue import WorkQueue
@@ -35,6 +35,9 @@ _log = logging.getLogger(__name__)
 DRIFT = WorkKey("Drift")
 START_RETRY_SECONDS = 1.0
 SECOND_LOOK_SECONDS = 10.0
+LEAVING_NAMESPACE = "LeavingNamespace"
+LEAVING_SECONDS = 2.0
+"""How often the objects are visited of a namespace that is being deleted, where the watches of it have ended."""
 
 
 class ControlLoop:
@@ -65,10 +68,14 @@ class ControlLoop:
 
     async def _follow(self, kube: Kube, ledger: RemoteLedger) -> None:
         steps = Steps(self._settings, self._cache, Applier(kube, ledger, self._cache, self._gone), ledger, self._metrics, self._queue.add)
-        reconciler = Reconciler({**steps.by_kind(), BEAT.kind: self._heartbeat.beat, DRIFT.kind: self._drift(kube)}, self._metrics)
+        own = {BEAT.kind: self._heartbeat.beat, DRIFT.kind: self._drift(kube), LEAVING_NAMESPACE: self._leaving(kube)}
+        reconciler = Reconciler({**steps.by_kind(), **own}, self._metrics)
+        namespaces = self._settings.watch_namespaces
         registry = kopf.OperatorRegistry()
         log_in(registry)
         watch_everything(registry, self._take)
+        if namespaces:
+            watch_leaving_namespaces(registry, self._take_leaving)
         working: list[asyncio.Task[None]] = []
 
         async def start() -> None:
@@ -90,7 +97,6 @@ class ControlLoop:
         stop_flag = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop_flag.set)
-        namespaces = self._settings.watch_namespaces
         await kopf.operator(
             registry=registry,
             settings=kopf_settings(),
@@ -120,12 +126,18 @@ class ControlLoop:
         else:
             # What the cache has already may be the operator's own write, whose answer came before its event: it concerns others too.
             self._cache.put(body)
-        for key in concerned(self._cache, body):
-            self._queue.add(key)
+        self._add_concerned(body)
+
+    def _take_leaving(self, namespace: str) -> None:
+        if namespace in self._settings.watch_namespaces:
+            self._queue.add(WorkKey(LEAVING_NAMESPACE, "", namespace))
 
     def _gone(self, body: Body) -> None:
         """An object turned out to be gone."""
         self._cache.remove(body)
+        self._add_concerned(body)
+
+    def _add_concerned(self, body: Body) -> None:
         for key in concerned(self._cache, body):
             self._queue.add(key)
 
@@ -142,6 +154,17 @@ class ControlLoop:
             return self._settings.drift_seconds
 
         return look
+
+    def _leaving(self, kube: Kube) -> Step:
+        async def visit(key: WorkKey) -> float | None:
+            changed, gone = await visit_leaving(kube, self._cache, key.name)
+            for body in changed:
+                self._add_concerned(body)
+            for body in gone:
+                self._gone(body)
+            return LEAVING_SECONDS if self._cache.within(key.name) else None
+
+        return visit
 
     def _unhealthy(self) -> str:
         return self._heartbeat.problem(self._queue.oldest_seconds) if self._ready else ""

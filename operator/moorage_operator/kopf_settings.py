@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import kopf
@@ -15,6 +17,16 @@ INACTIVITY_SECONDS = 70.0
 """The API server sends a bookmark every minute: a watch that says nothing for longer is dead, whatever its connection claims."""
 LIST_OBJECTS = 500
 """Objects of a page of a first list."""
+PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Between tries at a request that failed; the last one again and again."""
+
+
+class EndlessPauses:
+    """Kopf ends the operator once it has no pause left. An API server that is away, or a namespace without rights, is no reason to."""
+
+    def __iter__(self) -> Iterator[float]:
+        """The pauses, from the first."""
+        return chain(PAUSES_SECONDS, repeat(PAUSES_SECONDS[-1]))
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
@@ -40,6 +52,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10.0
     settings.watching.inactivity_timeout = INACTIVITY_SECONDS
     settings.watching.chunk_size = LIST_OBJECTS
+    settings.networking.error_backoffs = EndlessPauses()
     for kind in WATCHED:
         if kind.selector is not None:
             settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector

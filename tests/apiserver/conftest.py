@@ -14,7 +14,7 @@ from apiserver.control_plane import ControlPlane
 from apiserver.definitions import MOORAGE_CRDS, apply_definitions
 from apiserver.eventually import eventually
 from apiserver.ledger_process import LedgerProcess
-from apiserver.operator_process import Place
+from apiserver.operator_process import KillableOperator, Place, health
 from apiserver.programs import Missing, kuberay_crds
 from apiserver.resources import remove_everything
 from apiserver.team import Team
@@ -110,6 +110,21 @@ def new_team(api: Api, new_namespace: Callable[[str], str], controllers: None) -
 def team(new_team: Callable[[str], Team], request: pytest.FixtureRequest) -> Team:
     """The team of this test."""
     return new_team(request.node.name)
+
+
+@pytest.fixture
+def start(place: Place, world: World) -> Iterator[Callable[..., KillableOperator]]:
+    """Starts operators that are gone after the test."""
+    running: list[KillableOperator] = []
+
+    def begin(*teams: Team, **more: object) -> KillableOperator:
+        running.append(KillableOperator(place, [team.namespace for team in teams], **more))
+        eventually(lambda: running[-1].assert_running() and health(running[-1].port, "readyz") == 200, 30)
+        return running[-1]
+
+    yield begin
+    for operator in running:
+        operator.kill()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -30,21 +30,6 @@ RECOVERED_SECONDS = 75.0
 """The API server sends a bookmark a minute; what is silent for longer is dead."""
 
 
-@pytest.fixture
-def start(place: Place, world: World) -> Iterator[Callable[..., KillableOperator]]:
-    """Starts operators that are gone after the test."""
-    running: list[KillableOperator] = []
-
-    def begin(team: Team, **more: object) -> KillableOperator:
-        running.append(KillableOperator(place, [team.namespace], **more))
-        eventually(lambda: running[-1].assert_running() and health(running[-1].port, "readyz") == 200, 30)
-        return running[-1]
-
-    yield begin
-    for operator in running:
-        operator.kill()
-
-
 @dataclass
 class Silence:
     """An operator whose connections fell silent at `since`, unnoticed as yet."""

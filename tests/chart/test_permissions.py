@@ -82,7 +82,13 @@ def test_what_the_operator_may_do() -> None:
 
 def test_what_it_may_do_where_it_watches_some_namespaces() -> None:
     found = rights_of_account(render({"watchNamespaces": ["team-a", "team-b"]}), "moorage-operator")
-    assert found == {None: OPERATOR_CLUSTER, "team-a": OPERATOR, "team-b": OPERATOR, "default": {"events": {"create", "patch"}}}
+    letting_go = {"moorage.dev/trainingjobs": {"get", "list", "patch"}}
+    assert found == {
+        None: OPERATOR_CLUSTER | letting_go,
+        "team-a": OPERATOR,
+        "team-b": OPERATOR,
+        "default": {"events": {"create", "patch"}},
+    }
 
 
 @pytest.mark.parametrize("kind", WATCHED, ids=lambda kind: kind.plural)

@@ -5,6 +5,7 @@ ApiError            any refusal, with status, reason and the server's sentence
 ├── KindUnknown     the kind is not there: its CRD is not installed
 ├── Conflict        somebody changed the object meanwhile, or it is there already
 ├── Rejected        the request is wrong or forbidden: asking again helps only after a change
+│   └── Forbidden   ...and it is the operator's rights that are wanting
 └── Unreachable     no answer, or an answer that asks to come again (429, 5xx)
 """
 
@@ -38,6 +39,10 @@ class Rejected(ApiError):
     """The request is wrong or forbidden."""
 
 
+class Forbidden(Rejected):
+    """The operator has no right to it, or nobody has at the time."""
+
+
 class Unreachable(ApiError):
     """No answer, or one that asks to come again."""
 
@@ -57,6 +62,8 @@ def error_of(what: str, status: int, content: bytes) -> ApiError:
         return (NotFound if named else KindUnknown)(what, status, reason, message)
     if status in (409, 412):
         return Conflict(what, status, reason, message)
+    if status == 403:
+        return Forbidden(what, status, reason, message)
     if status == 429 or status >= 500:
         return Unreachable(what, status, reason, message)
     return Rejected(what, status, reason, message)
