@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
@@ -14,7 +15,7 @@ import kopf
 from moorage_api.errors import InvalidInput, Problem
 from moorage_billing.remote import RemoteLedger, open_ledger
 from moorage_operator.apply import Applier
-from moorage_operator.cache import Body, Cache
+from moorage_operator.cache import Body, Cache, key_of
 from moorage_operator.dependents import CATALOGUE, METERING, WorkKey, concerned
 from moorage_operator.handlers.events import watch_everything, watch_leaving_namespaces
 from moorage_operator.handlers.lifecycle import on_start_and_stop
@@ -24,6 +25,7 @@ from moorage_operator.http_endpoints import HttpEndpoints
 from moorage_operator.kopf_settings import kopf_settings
 from moorage_operator.kube.client import Kube
 from moorage_operator.kube.errors import Unreachable
+from moorage_operator.kube.kinds import RESOURCES
 from moorage_operator.metrics import OperatorMetrics
 from moorage_operator.reconciler import Reconciler, Step
 from moorage_operator.resync import resync, visit_leaving
@@ -68,7 +70,7 @@ class ControlLoop:
 
     async def _follow(self, kube: Kube, ledger: RemoteLedger) -> None:
         steps = Steps(self._settings, self._cache, Applier(kube, ledger, self._cache, self._gone), ledger, self._metrics, self._queue.add)
-        own = {BEAT.kind: self._heartbeat.beat, DRIFT.kind: self._drift(kube), LEAVING_NAMESPACE: self._leaving(kube)}
+        own = {BEAT.kind: self._heartbeat.beat, DRIFT.kind: self._drift(kube, steps.keep_up), LEAVING_NAMESPACE: self._leaving(kube)}
         reconciler = Reconciler({**steps.by_kind(), **own}, self._metrics)
         namespaces = self._settings.watch_namespaces
         registry = kopf.OperatorRegistry()
@@ -80,8 +82,7 @@ class ControlLoop:
 
         async def start() -> None:
             await self._first_look(kube)
-            self._add_all()
-            for key in (BEAT, METERING, CATALOGUE, LEDGER_VIEWS):
+            for key in (*self._everything(), BEAT, METERING, CATALOGUE, LEDGER_VIEWS):
                 self._queue.add(key)
             # What went between the first look and the first lists of the watches is in no event.
             self._queue.add_after(DRIFT, SECOND_LOOK_SECONDS)
@@ -141,16 +142,18 @@ class ControlLoop:
         for key in concerned(self._cache, body):
             self._queue.add(key)
 
-    def _add_all(self) -> None:
-        for kind in ("Dataset", "ModelService", "PricePlan", "Tenant", "TrainingJob"):
-            for body in self._cache.all(kind):
-                self._queue.add(WorkKey(kind, body["metadata"].get("namespace") or "", body["metadata"]["name"]))
+    def _everything(self) -> Iterator[WorkKey]:
+        for kind in RESOURCES:
+            for body in self._cache.all(kind.kind):
+                yield WorkKey(kind.kind, *key_of(body))
 
-    def _drift(self, kube: Kube) -> Step:
+    def _drift(self, kube: Kube, keep_up: Callable[[WorkKey], None]) -> Step:
         async def look(_key: WorkKey) -> float | None:
             for body in await resync(kube, self._cache, self._settings.watch_namespaces):
                 self._gone(body)
-            self._add_all()
+            for key in self._everything():
+                keep_up(key)
+                self._queue.add(key)
             return self._settings.drift_seconds
 
         return look

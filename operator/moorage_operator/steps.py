@@ -27,11 +27,13 @@ from moorage_operator.metering.meter import Meter
 from moorage_operator.metrics import OperatorMetrics
 from moorage_operator.model_service.decide import decide_model_service
 from moorage_operator.model_service.observe import observe_model_service
+from moorage_operator.model_service.upkeep import keep_up_model_service
 from moorage_operator.plan import Plan, PutEvents
 from moorage_operator.settings import OperatorSettings
 from moorage_operator.training_job.decide import decide_training_job
 from moorage_operator.training_job.observe import PrivacyHolding, observe_training_job
 from moorage_operator.training_job.run_identity import holder_of
+from moorage_operator.training_job.upkeep import keep_up_training_job
 
 LEDGER_VIEWS = WorkKey("LedgerViews")
 VIEWS_SECONDS = 30.0
@@ -56,6 +58,7 @@ class Steps:
         self._meter = Meter(settings)
         self._put_digest: str | None = None
         self._active_keys: dict[str, int] | None = None
+        self._due_for_upkeep: set[WorkKey] = set()
 
     def by_kind(self) -> dict[str, Callable[[WorkKey], Awaitable[float | None]]]:
         """The step of each kind of key."""
@@ -70,22 +73,31 @@ class Steps:
             "PricePlan": self.price_plan,
         }
 
+    def keep_up(self, key: WorkKey) -> None:
+        """The next look at `key`, if there is work that runs, sees to what stands around it too."""
+        if key.kind in ("TrainingJob", "ModelService"):
+            self._due_for_upkeep.add(key)
+
     async def training_job(self, key: WorkKey) -> float | None:
         """A TrainingJob that is gone needs nothing: what had to be settled was settled before its finalizer went."""
-        job = self._cache.resource("TrainingJob", key.namespace, key.name)
+        upkeep, job = self._is_due(key), self._cache.resource("TrainingJob", key.namespace, key.name)
         if not isinstance(job, TrainingJob):
             return None
         seen = observe_training_job(self._cache, job, None)
         if seen.is_private:
             seen = observe_training_job(self._cache, job, await self._holding(job))
+        if upkeep:
+            await self._applier.apply(keep_up_training_job(seen, self._settings))
         return await self._apply(decide_training_job(seen, self._settings, utc_now()))
 
     async def model_service(self, key: WorkKey) -> float | None:
         """A ModelService that is gone needs nothing: its children go with it."""
-        service = self._cache.resource("ModelService", key.namespace, key.name)
+        upkeep, service = self._is_due(key), self._cache.resource("ModelService", key.namespace, key.name)
         if not isinstance(service, ModelService):
             return None
         seen = observe_model_service(self._cache, service, self._settings)
+        if upkeep:
+            await self._applier.apply(keep_up_model_service(seen, self._settings))
         return await self._apply(decide_model_service(seen, self._settings, utc_now()))
 
     async def metering(self, _key: WorkKey) -> float | None:
@@ -163,6 +175,12 @@ class Steps:
         except Unavailable as error:
             _log.warning("%s: %s", dataset.ref, error)
             return None
+
+    def _is_due(self, key: WorkKey) -> bool:
+        """Once for each time that it was asked for."""
+        due = key in self._due_for_upkeep
+        self._due_for_upkeep.discard(key)
+        return due
 
     async def _apply(self, plan: Plan) -> float | None:
         await self._applier.apply(plan)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from apiserver.api import ref_of
 from apiserver.billed import account_of, billed_cpu_seconds
 from apiserver.control_plane import ControlPlane
 from apiserver.eventually import eventually
@@ -114,6 +115,38 @@ def test_while_the_ledger_is_away_no_pod_goes_and_nothing_is_lost(
         ledger.start()
     eventually(lambda: not team.pods(uid), 90, "the pods go once they are billed")
     assert billed_cpu_seconds(ledger, uid) == {pod.uid: pod.cpu_seconds for pod in world.pods_of(uid)}
+
+
+def test_what_somebody_deletes_or_edits_around_running_work_is_put_right(
+    silence: Silence, team: Team, start: Callable[..., KillableOperator], world: World
+) -> None:
+    """Of a job and a service: none of it is watched, so it is applied again at each slow look at everything."""
+    world.scenarios[team.namespace, "digits"] = driver.Scenario(hold_in="Training")
+    start(team, driftSeconds=1, constants={"moorage_operator.control_loop:SECOND_LOOK_SECONDS": 1.0})
+    team.job()
+    team.job("open")
+    team.apply("ModelService", "open", {"model": {"trainingJob": "open"}, "access": {"tenants": [team.namespace]}})
+    eventually(team.is_running, 60)
+    eventually(lambda: is_true(team.api, "ModelService", "open", "Ready", team.namespace), 60)
+
+    job, service = names.training_account("digits"), names.serving_account("open")
+    rbac = "rbac.authorization.k8s.io/v1"
+    policies = team.api.list("networking.k8s.io/v1", "NetworkPolicy", team.namespace, f"{names.KIND}=ModelService")
+    deleted = [ObjectRef(rbac, "RoleBinding", job, team.namespace), ObjectRef("v1", "ServiceAccount", service, team.namespace)]
+    deleted += [ref_of(one) for one in policies]
+    edited = ObjectRef(rbac, "Role", job, team.namespace)
+
+    def content(ref: ObjectRef) -> dict:
+        found = team.api.get(ref) or {"metadata": {}}
+        return {**found, "metadata": found["metadata"].get("labels")}
+
+    before = {ref: content(ref) for ref in (*deleted, edited)}
+    for ref in deleted:
+        team.api.delete(ref)
+    team.api.patch(edited, {"rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]})
+
+    assert len(deleted) > 2
+    eventually(lambda: {ref: content(ref) for ref in before} == before, 30)
 
 
 @pytest.mark.parametrize("effect", ["hang", "block"])

@@ -20,11 +20,16 @@ _RBAC = "rbac.authorization.k8s.io"
 
 def prerequisites(seen: ObservedTrainingJob, settings: OperatorSettings) -> tuple[Apply, ...]:
     """Everything that the present attempt's RayJob needs; what an earlier attempt was told or said is wiped off."""
-    account, role, binding = account_and_rights(seen)
-    network = training_network(seen.job, seen.tenant, settings)
     answer = (admission_map(seen, None),) if seen.is_private else ()
+    first, *others = surroundings(seen, settings)
+    return Apply((report_map(seen), *answer, *first.manifests)), *others
+
+
+def surroundings(seen: ObservedTrainingJob, settings: OperatorSettings) -> tuple[Apply, ...]:
+    """Of that, what stays as it is while the attempt runs."""
+    account, role, binding = account_and_rights(seen)
     # The API server refuses a RoleBinding whose Role is not there yet.
-    return Apply((run_map(seen), report_map(seen), *answer, account, role, network)), Apply((binding,))
+    return Apply((run_map(seen), account, role, training_network(seen.job, seen.tenant, settings))), Apply((binding,))
 
 
 def run_map(seen: ObservedTrainingJob) -> Manifest:

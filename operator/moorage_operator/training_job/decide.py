@@ -50,14 +50,9 @@ def decide_training_job(seen: ObservedTrainingJob, settings: OperatorSettings, n
     ray_job = seen.ray_job
     if ray_job is None:
         return _without_ray_job(seen, settings, now)
-    if not _is_present(seen, ray_job):
+    if not seen.is_present(ray_job):
         return _in_the_way(seen, ray_job, now)
     return _with_ray_job(seen, ray_job, settings, now)
-
-
-def _is_present(seen: ObservedTrainingJob, ray_job: RayJob) -> bool:
-    """Whether it is the present attempt's."""
-    return ray_job.owner_uid == seen.job.metadata.uid and ray_job.run == seen.run and ray_job.attempt == seen.attempt
 
 
 def _in_the_way(seen: ObservedTrainingJob, ray_job: RayJob, now: datetime) -> Plan:

@@ -75,6 +75,10 @@ class ObservedTrainingJob:
         """The TrainingJob."""
         return ObjectRef(self.job.api_version, self.job.kind, self.job.metadata.name, self.job.metadata.namespace)
 
+    def is_present(self, ray_job: RayJob) -> bool:
+        """Whether a RayJob is the present attempt's."""
+        return ray_job.owner_uid == self.job.metadata.uid and ray_job.run == self.run and ray_job.attempt == self.attempt
+
     @property
     def is_private(self) -> bool:
         """Whether the run is, or may have been, under a privacy budget."""

@@ -9,6 +9,7 @@ import pytest
 from unit.operator.model_service.world import BAD, BETTER, GOOD, VOLUME, World, resource, succeeded_job
 
 from moorage_operator import names
+from moorage_operator.model_service.upkeep import keep_up_model_service
 from moorage_operator.plan import Apply, Delete, Patch, Record, SetStatus
 
 SPEC = succeeded_job()["spec"]
@@ -44,6 +45,15 @@ def test_what_the_ray_service_needs_stands_before_it():
     assert applied == [["ControllerRevision"], ["PersistentVolumeClaim"], needs, ["PodMonitor"], ["RayService"]]
     how = [(a.optional, a.existing_stays) for a in world.plan().actions if isinstance(a, Apply)]
     assert how == [(False, False), (False, True), (False, False), (True, False), (False, False)]
+
+
+def test_what_stands_around_is_applied_again_as_it_was_applied_first():
+    world = World()
+    world.store(succeeded_job())
+    assert keep_up_model_service(world.observe(), world.settings).actions == ()
+    first = [action for action in world.plan().actions if isinstance(action, Apply)]
+    world.settle()
+    assert keep_up_model_service(world.observe(), world.settings).actions == (first[2], first[3])
 
 
 @pytest.mark.parametrize(

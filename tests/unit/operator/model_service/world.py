@@ -16,7 +16,7 @@ from moorage_api.model_service import ModelService
 from moorage_operator import names
 from moorage_operator.cache import Cache, key_of
 from moorage_operator.model_service.decide import decide_model_service
-from moorage_operator.model_service.observe import observe_model_service
+from moorage_operator.model_service.observe import ObservedModelService, observe_model_service
 from moorage_operator.plan import Apply, Delete, Patch, Plan, Record, SetStatus
 from moorage_operator.settings import OperatorSettings
 from moorage_operator.workload.canonical import digest_of
@@ -151,8 +151,11 @@ class World:
         assert isinstance(found, ModelService)
         return found
 
+    def observe(self) -> ObservedModelService:
+        return observe_model_service(self.cache, self.service, self.settings)
+
     def plan(self) -> Plan:
-        seen = observe_model_service(self.cache, self.service, self.settings)
+        seen = self.observe()
         first = decide_model_service(seen, self.settings, self.now)
         assert first == decide_model_service(seen, self.settings, self.now)
         return first
