@@ -32,10 +32,11 @@ ALONE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0", "RAY_TRAIN_HEALTH_CHECK_INT
 
 
 class RaySession:
-    """Ray, started or joined in the background, and left again.
+    """Ray, started in the background or joined at once, and left again.
 
     Starting takes seconds in which mostly other processes work. The thread that starts Ray lives as long as the session:
-    the kernel ends Ray's processes with it, and so with this process, however that ends.
+    the kernel ends Ray's processes with it, and so with this process, however that ends. Joining takes a second of this
+    process's own, and nothing else goes on in it meanwhile: forks beside a connection that is being made do it no good.
     """
 
     def __init__(self, resources: TrainingResources) -> None:
@@ -57,7 +58,7 @@ class RaySession:
                 self._thread.shutdown()
 
     def begin(self) -> None:
-        """Begin to start, without waiting. Raises InvalidInput if this machine is too small."""
+        """Begin to start, without waiting, or join. Raises InvalidInput (the machine is too small) or Unavailable (no Ray to join)."""
         if self._started is not None:
             return
         if not self._joined:
@@ -66,7 +67,13 @@ class RaySession:
             os.environ.setdefault(name, value)
         import ray  # noqa: F401  # whole before a second thread uses it
 
-        self._started = self._thread.submit(_start, self._joined)
+        if self._joined:
+            _join()
+            raise_on_signals()  # see `ready`
+            self._started = Future()
+            self._started.set_result(None)
+        else:
+            self._started = self._thread.submit(_start)
 
     def ready(self) -> None:
         """Wait until Ray is there, begun or not. Raises InvalidInput if it lacks accelerators."""
@@ -80,12 +87,9 @@ class RaySession:
             _require_accelerators(self._resources, ray.cluster_resources())  # type: ignore[no-untyped-call]
 
 
-def _start(joined: bool) -> None:
+def _start() -> None:
     import ray
 
-    if joined:
-        _join()
-        return
     ray.init(
         address="local",
         num_cpus=_cpus_here(),

@@ -65,6 +65,9 @@ def ray_cluster() -> Iterator[dict[str, str]]:
             time.sleep(0.2)
         yield {**environment, "RAY_ADDRESS": f"127.0.0.1:{port}"}
     finally:
+        print(f"Ray: {'it runs' if ray.poll() is None else f'ended with {ray.returncode}'}")
+        for log in (folder / "start.log", *folder.glob("session_latest/logs/gcs_server*")):
+            print(log.name, log.read_text(errors="replace")[-1500:], sep="\n")
         with contextlib.suppress(ProcessLookupError):
             os.killpg(ray.pid, signal.SIGKILL)
         ray.wait(60)
