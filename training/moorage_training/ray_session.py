@@ -32,11 +32,10 @@ ALONE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0", "RAY_TRAIN_HEALTH_CHECK_INT
 
 
 class RaySession:
-    """Ray, started in the background or joined at once, and left again.
+    """Ray, started or joined in the background, and left again.
 
     Starting takes seconds in which mostly other processes work. The thread that starts Ray lives as long as the session:
-    the kernel ends Ray's processes with it, and so with this process, however that ends. Joining takes a second of this
-    process's own, and nothing else goes on in it meanwhile: forks beside a connection that is being made do it no good.
+    the kernel ends Ray's processes with it, and so with this process, however that ends.
     """
 
     def __init__(self, resources: TrainingResources) -> None:
@@ -58,7 +57,7 @@ class RaySession:
                 self._thread.shutdown()
 
     def begin(self) -> None:
-        """Begin to start, without waiting, or join. Raises InvalidInput (the machine is too small) or Unavailable (no Ray to join)."""
+        """Begin to start, without waiting. Raises InvalidInput if this machine is too small."""
         if self._started is not None:
             return
         if not self._joined:
@@ -67,13 +66,7 @@ class RaySession:
             os.environ.setdefault(name, value)
         import ray  # noqa: F401  # whole before a second thread uses it
 
-        if self._joined:
-            _join()
-            raise_on_signals()  # see `ready`
-            self._started = Future()
-            self._started.set_result(None)
-        else:
-            self._started = self._thread.submit(_start)
+        self._started = self._thread.submit(_start, self._joined)
 
     def ready(self) -> None:
         """Wait until Ray is there, begun or not. Raises InvalidInput if it lacks accelerators."""
@@ -87,9 +80,12 @@ class RaySession:
             _require_accelerators(self._resources, ray.cluster_resources())  # type: ignore[no-untyped-call]
 
 
-def _start() -> None:
+def _start(joined: bool) -> None:
     import ray
 
+    if joined:
+        _join()
+        return
     ray.init(
         address="local",
         num_cpus=_cpus_here(),

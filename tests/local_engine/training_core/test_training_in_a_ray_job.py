@@ -50,7 +50,10 @@ def ray_cluster() -> Iterator[dict[str, str]]:
     """A Ray of its own with a token; gives the environment of a job in it."""
     port, folder = free_port(), Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
     guard = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    command = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", f"--port={port}", "--num-cpus=2"]
+    # `ray start` takes a path with a space in it for two.
+    (folder / "python").symlink_to(sys.prefix)
+    command = [str(folder / "python/bin/python"), "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+    command += [f"--port={port}", "--num-cpus=2"]
     command += ["--node-ip-address=127.0.0.1", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
     command += [f"--ray-client-server-port={free_port()}", f"--dashboard-agent-listen-port={free_port()}"]
     command += ["--object-store-memory=134217728"]
