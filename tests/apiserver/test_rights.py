@@ -246,6 +246,8 @@ def test_with_few_namespaces_the_operator_sees_no_others(
         else:
             assert may(few, "list", kind.group, kind.plural)
     assert may(few, "create", "", "events", namespace="default")
+    for verb in ("get", "patch"):
+        assert may(few, verb, "moorage.dev", "trainingjobs", namespace=other), "those that it knows, once their namespace goes"
 
 
 def test_the_ledger_reviews_tokens_and_may_do_nothing_else(control_plane: ControlPlane, chart: None) -> None:

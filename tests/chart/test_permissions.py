@@ -82,7 +82,7 @@ def test_what_the_operator_may_do() -> None:
 
 def test_what_it_may_do_where_it_watches_some_namespaces() -> None:
     found = rights_of_account(render({"watchNamespaces": ["team-a", "team-b"]}), "moorage-operator")
-    letting_go = {"moorage.dev/trainingjobs": {"get", "list", "patch"}}
+    letting_go = {"moorage.dev/trainingjobs": {"get", "patch"}}
     assert found == {
         None: OPERATOR_CLUSTER | letting_go,
         "team-a": OPERATOR,
