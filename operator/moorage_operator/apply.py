@@ -60,6 +60,8 @@ class Applier:
         try:
             if how.existing_stays:
                 await self._create(manifest)
+            elif how.likely_absent:
+                self._cache.put(await self._created_or_applied(manifest))
             else:
                 self._cache.put(await self._kube.apply(manifest))
         except KindUnknown:
@@ -72,6 +74,12 @@ class Applier:
     async def _create(self, manifest: Manifest) -> None:
         if self._cache.get(manifest["kind"], manifest["metadata"].get("namespace"), manifest["metadata"]["name"]) is None:
             self._cache.put(await self._kube.create(manifest))
+
+    async def _created_or_applied(self, manifest: Manifest) -> Manifest:
+        try:
+            return await self._kube.create(manifest)
+        except Conflict:
+            return await self._kube.apply(manifest)
 
     async def _patch(self, action: plans.Patch) -> None:
         await self._on_object(action.ref, self._kube.json_patch(action.ref, action.uid, action.operations))

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from itertools import cycle
+from zlib import crc32
 
 import kopf
 
@@ -37,6 +39,9 @@ _log = logging.getLogger(__name__)
 DRIFT = WorkKey("Drift")
 START_RETRY_SECONDS = 1.0
 SECOND_LOOK_SECONDS = 10.0
+UPKEEP = WorkKey("Upkeep")
+UPKEEP_TURNS = 60
+"""What stands around running work is applied again in so many parts of the drift period, lest thousands of writes hold up new jobs."""
 LEAVING_NAMESPACE = "LeavingNamespace"
 LEAVING_SECONDS = 2.0
 """How often the objects are visited of a namespace that is being deleted, where the watches of it have ended."""
@@ -70,7 +75,12 @@ class ControlLoop:
 
     async def _follow(self, kube: Kube, ledger: RemoteLedger) -> None:
         steps = Steps(self._settings, self._cache, Applier(kube, ledger, self._cache, self._gone), ledger, self._metrics, self._queue.add)
-        own = {BEAT.kind: self._heartbeat.beat, DRIFT.kind: self._drift(kube, steps.keep_up), LEAVING_NAMESPACE: self._leaving(kube)}
+        own = {
+            BEAT.kind: self._heartbeat.beat,
+            DRIFT.kind: self._drift(kube),
+            UPKEEP.kind: self._upkeep(steps.keep_up),
+            LEAVING_NAMESPACE: self._leaving(kube),
+        }
         reconciler = Reconciler({**steps.by_kind(), **own}, self._metrics)
         namespaces = self._settings.watch_namespaces
         registry = kopf.OperatorRegistry()
@@ -82,7 +92,7 @@ class ControlLoop:
 
         async def start() -> None:
             await self._first_look(kube)
-            for key in (*self._everything(), BEAT, METERING, CATALOGUE, LEDGER_VIEWS):
+            for key in (*self._everything(), BEAT, METERING, CATALOGUE, LEDGER_VIEWS, UPKEEP):
                 self._queue.add(key)
             # What went between the first look and the first lists of the watches is in no event.
             self._queue.add_after(DRIFT, SECOND_LOOK_SECONDS)
@@ -147,14 +157,26 @@ class ControlLoop:
             for body in self._cache.all(kind.kind):
                 yield WorkKey(kind.kind, *key_of(body))
 
-    def _drift(self, kube: Kube, keep_up: Callable[[WorkKey], None]) -> Step:
+    def _drift(self, kube: Kube) -> Step:
         async def look(_key: WorkKey) -> float | None:
             for body in await resync(kube, self._cache, self._settings.watch_namespaces):
                 self._gone(body)
             for key in self._everything():
-                keep_up(key)
                 self._queue.add(key)
             return self._settings.drift_seconds
+
+        return look
+
+    def _upkeep(self, keep_up: Callable[[WorkKey], None]) -> Step:
+        turns = cycle(range(UPKEEP_TURNS))
+
+        async def look(_key: WorkKey) -> float | None:
+            turn = next(turns)
+            for key in self._everything():
+                if crc32(str(key).encode()) % UPKEEP_TURNS == turn:
+                    keep_up(key)
+                    self._queue.add(key)
+            return self._settings.drift_seconds / UPKEEP_TURNS
 
         return look
 

@@ -122,7 +122,7 @@ def test_what_somebody_deletes_or_edits_around_running_work_is_put_right(
 ) -> None:
     """Of a job and a service: none of it is watched, so it is applied again at each slow look at everything."""
     world.scenarios[team.namespace, "digits"] = driver.Scenario(hold_in="Training")
-    start(team, driftSeconds=1, constants={"moorage_operator.control_loop:SECOND_LOOK_SECONDS": 1.0})
+    start(team, driftSeconds=1)
     team.job()
     team.job("open")
     team.apply("ModelService", "open", {"model": {"trainingJob": "open"}, "access": {"tenants": [team.namespace]}})

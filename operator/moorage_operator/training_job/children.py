@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from moorage_api.run_config import Admission
@@ -22,7 +23,8 @@ def prerequisites(seen: ObservedTrainingJob, settings: OperatorSettings) -> tupl
     """Everything that the present attempt's RayJob needs; what an earlier attempt was told or said is wiped off."""
     answer = (admission_map(seen, None),) if seen.is_private else ()
     first, *others = surroundings(seen, settings)
-    return Apply((report_map(seen), *answer, *first.manifests)), *others
+    needed = (Apply((report_map(seen), *answer, *first.manifests)), *others)
+    return tuple(replace(one, likely_absent=seen.attempt == 1) for one in needed)
 
 
 def surroundings(seen: ObservedTrainingJob, settings: OperatorSettings) -> tuple[Apply, ...]:

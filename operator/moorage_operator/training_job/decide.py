@@ -113,7 +113,9 @@ def _ending_pods(seen: ObservedTrainingJob) -> State | None:
 
 def _with_ray_job(seen: ObservedTrainingJob, ray_job: RayJob, settings: OperatorSettings, now: datetime) -> Plan:
     """The present attempt's RayJob is there."""
-    suspend, changes = seen.job.spec.run_policy.suspend, {"ray_job_name": ray_job.name}
+    suspend = seen.job.spec.run_policy.suspend
+    # Written once KubeRay has seen it, with what KubeRay says: a write less of each job's start.
+    changes = {"ray_job_name": ray_job.name} if ray_job.deployment else {}
     if ray_job.deleting and not suspend:
         return _without_deleted(seen, ray_job, now)
     if suspend and (ray_job.deleting or ray_job.deployment not in ENDED):
