@@ -63,6 +63,11 @@ def test_step(observed, actions, running_state):
     assert states(plan)["Running"] == running_state
 
 
+def test_the_ray_jobs_name_is_written_with_what_kuberay_says_of_it():
+    assert "rayJobName" not in written(decide(running(job({}), deployment="", state="", pods=())))
+    assert written(decide(running(job({}))))["rayJobName"] == "digits"
+
+
 ONCE = job(started(attempts=1, failedAt=ago(100)))
 SPENT = job(started(attempts=3, failedAt=ago(100)))
 ONE_TRY = {"backoffLimit": 0}
