@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Found = TypeVar("Found")
-LOOK_EVERY_SECONDS = 0.1
 
 
-def eventually(look: Callable[[], Found], seconds: float = 20.0, what: str = "", promised: bool = False) -> Found:
+def eventually(
+    look: Callable[[], Found], seconds: float = 20.0, what: str = "", promised: bool = False, every_seconds: float = 0.1
+) -> Found:
     """What `look` returns as soon as that is true. `look` may fail assertions until then; the last one is shown at the deadline.
 
     seconds: on a machine that does nothing else; more where others wait for its cores, too. promised: no longer, whatever the machine does.
@@ -29,4 +30,4 @@ def eventually(look: Callable[[], Found], seconds: float = 20.0, what: str = "",
             return found
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {seconds:g} s: {what or look.__name__}; last seen: {found!r}") from complaint
-        time.sleep(LOOK_EVERY_SECONDS)
+        time.sleep(every_seconds)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from apiserver.eventually import eventually
+from cluster.eventually import eventually
 from cluster.kubectl import Kubectl
 
 NAME = "client"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from apiserver.eventually import eventually
 from apiserver.programs import BIN, ROOT, Missing
 from cluster.client_pod import ClientPod
+from cluster.eventually import eventually
 from cluster.kubectl import Kubectl, is_true
 from cluster.pod_log import PodLog
 from cluster.release import install, ledger_of

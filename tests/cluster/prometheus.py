@@ -17,7 +17,7 @@ from typing import Any, Self
 import pytest
 import yaml
 from apiserver.daemon import Daemon
-from apiserver.eventually import eventually
+from cluster.eventually import eventually
 from cluster.kubectl import Kubectl
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from apiserver.eventually import eventually
 from apiserver.programs import ROOT, program
+from cluster.eventually import eventually
 from cluster.kubectl import Kubectl
 
 from moorage_billing.remote import RemoteLedger

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from apiserver.eventually import eventually
 from cluster.bills import invoice, quantity
 from cluster.client_pod import ClientPod
+from cluster.eventually import eventually
 from cluster.kubectl import Kubectl, condition, is_true
 from cluster.pod_log import PodLog
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apiserver.eventually import eventually
 from cluster.bills import invoice, quantity
 from cluster.client_pod import ClientPod
+from cluster.eventually import eventually
 from cluster.kubectl import Body, Kubectl
 from cluster.waiting import ray_clusters, ready, trained
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from apiserver.eventually import eventually
 from cluster.bills import invoice, quantity
+from cluster.eventually import eventually
 from cluster.kubectl import Body, Kubectl, condition
 from cluster.pod_log import PodLog
 from cluster.release import pods_of

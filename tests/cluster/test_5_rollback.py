@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from apiserver.eventually import eventually
 from cluster.client_pod import ClientPod
+from cluster.eventually import eventually
 from cluster.kubectl import Kubectl, condition
 from cluster.waiting import ray_clusters
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from apiserver.eventually import eventually
+from cluster.eventually import eventually
 from cluster.kubectl import Body, Kubectl, condition
 
 from moorage_api.clock import timestamp, utc_now

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from apiserver.eventually import eventually
 from cluster.bills import invoice, quantity
 from cluster.client_pod import ClientPod
+from cluster.eventually import eventually
 from cluster.kubectl import Kubectl, is_true
 from cluster.prometheus import Prometheus
 

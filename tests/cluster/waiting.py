@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from apiserver.eventually import eventually
+from cluster.eventually import eventually
 from cluster.kubectl import Body, Kubectl, condition, is_true
 
 TRAINED_SECONDS = 900.0
