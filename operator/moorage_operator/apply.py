@@ -16,6 +16,7 @@ from moorage_operator import plan as plans
 from moorage_operator.cache import Body, Cache
 from moorage_operator.kube.client import Kube
 from moorage_operator.kube.errors import Conflict, KindUnknown, NotFound
+from moorage_operator.kube.kinds import is_watched
 from moorage_operator.names import FIELD_MANAGER
 from moorage_operator.plan import Manifest, ObjectRef, Plan
 
@@ -61,9 +62,9 @@ class Applier:
             if how.existing_stays:
                 await self._create(manifest)
             elif how.likely_absent:
-                self._cache.put(await self._created_or_applied(manifest))
+                self._remember(await self._created_or_applied(manifest))
             else:
-                self._cache.put(await self._kube.apply(manifest))
+                self._remember(await self._kube.apply(manifest))
         except KindUnknown:
             if not how.optional:
                 raise
@@ -73,7 +74,12 @@ class Applier:
 
     async def _create(self, manifest: Manifest) -> None:
         if self._cache.get(manifest["kind"], manifest["metadata"].get("namespace"), manifest["metadata"]["name"]) is None:
-            self._cache.put(await self._kube.create(manifest))
+            self._remember(await self._kube.create(manifest))
+
+    def _remember(self, stored: Manifest) -> None:
+        """Into the cache what the watches tell of: nothing would ever take anything else out of it again."""
+        if is_watched(stored):
+            self._cache.put(stored)
 
     async def _created_or_applied(self, manifest: Manifest) -> Manifest:
         try:
@@ -109,14 +115,14 @@ class Applier:
         except Conflict:
             await self._refresh(ref)
             raise
-        self._cache.put(stored)
+        self._remember(stored)
         metadata = stored["metadata"]
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
             self._forget(ref)
 
     async def _refresh(self, ref: ObjectRef) -> None:
         try:
-            self._cache.put(await self._kube.get(ref))
+            self._remember(await self._kube.get(ref))
         except NotFound:
             self._forget(ref)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from moorage_api.base import API_VERSION
@@ -28,6 +30,14 @@ class Kind:
     def version(self) -> str:
         """The version in the group."""
         return self.api_version.rpartition("/")[2]
+
+    def takes(self, labels: Mapping[str, str]) -> bool:
+        """Whether its selector takes an object with these labels."""
+        for term in (self.selector or "").split(","):
+            label, equals, value = term.partition("=")
+            if label and (label not in labels or (equals and labels[label] != value)):
+                return False
+        return True
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
         """The URL's path of a collection (all namespaces where none is given), an object, or its subresource."""
@@ -69,3 +79,9 @@ _BY_KIND = {(one.api_version, one.kind): one for one in (*WATCHED, *WRITTEN_ONLY
 def kind_of(api_version: str, kind: str) -> Kind:
     """Raises KeyError for a kind that the operator has nothing to do with."""
     return _BY_KIND[api_version, kind]
+
+
+def is_watched(body: Mapping[str, Any]) -> bool:
+    """Whether the watches tell of this object."""
+    kind = _BY_KIND.get((body["apiVersion"], body["kind"]))
+    return kind in WATCHED and kind.takes(body["metadata"].get("labels") or {})
