@@ -16,6 +16,7 @@ def eventually(
     """What `look` returns as soon as that is true. `look` may fail assertions until then; the last one is shown at the deadline.
 
     seconds: on a machine that does nothing else; more where others wait for its cores, too. promised: no longer, whatever the machine does.
+    every_seconds: between two looks.
     """
     seconds *= 1.0 if promised else max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     deadline = time.monotonic() + seconds

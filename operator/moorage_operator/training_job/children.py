@@ -23,15 +23,15 @@ def prerequisites(seen: ObservedTrainingJob, settings: OperatorSettings) -> tupl
     """Everything that the present attempt's RayJob needs; what an earlier attempt was told or said is wiped off."""
     answer = (admission_map(seen, None),) if seen.is_private else ()
     first, *others = surroundings(seen, settings)
-    needed = (Apply((report_map(seen), *answer, *first.manifests)), *others)
+    needed = (Apply((run_map(seen), report_map(seen), *answer, *first.manifests)), *others)
     return tuple(replace(one, likely_absent=seen.attempt == 1) for one in needed)
 
 
 def surroundings(seen: ObservedTrainingJob, settings: OperatorSettings) -> tuple[Apply, ...]:
-    """Of that, what stays as it is while the attempt runs."""
+    """Of that, what is no document: it says the same for as long as the run lasts."""
     account, role, binding = account_and_rights(seen)
     # The API server refuses a RoleBinding whose Role is not there yet.
-    return Apply((run_map(seen), account, role, training_network(seen.job, seen.tenant, settings))), Apply((binding,))
+    return Apply((account, role, training_network(seen.job, seen.tenant, settings))), Apply((binding,))
 
 
 def run_map(seen: ObservedTrainingJob) -> Manifest:

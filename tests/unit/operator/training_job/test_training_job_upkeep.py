@@ -16,8 +16,8 @@ def test_what_a_run_was_told_or_has_said_is_not_touched():
     observed = running()
     kept = [one for action in keep_up_training_job(observed, SETTINGS).actions for one in action.manifests]
     first = [one for action in prerequisites(observed, SETTINGS) for one in action.manifests]
-    assert [one["kind"] for one in kept] == ["ConfigMap", "ServiceAccount", "Role", "NetworkPolicy", "RoleBinding"]
-    assert [one for one in first if one not in kept] == [one for one in first if one["metadata"]["name"] == "digits-report"]
+    assert [one["kind"] for one in kept] == ["ServiceAccount", "Role", "NetworkPolicy", "RoleBinding"]
+    assert [one["metadata"]["name"] for one in first if one not in kept] == ["digits-run", "digits-report"]
     assert all(isinstance(action, Apply) and not action.existing_stays for action in keep_up_training_job(observed, SETTINGS).actions)
 
 
