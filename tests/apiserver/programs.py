@@ -31,9 +31,16 @@ def kuberay_crds() -> list[Path]:
     if not shutil.which("go"):
         raise Missing("KubeRay's CRDs come from its Go module, and Go is not on PATH")
     found = subprocess.run(
-        ["go", "mod", "download", "-json", KUBERAY], cwd=ROOT / "hack/cluster/tools/kuberay", capture_output=True, text=True, timeout=240
+        ["go", "mod", "download", "-json", KUBERAY], cwd=_kuberay_module(), capture_output=True, text=True, timeout=240
     )
     if found.returncode != 0:
         raise Missing(f"KubeRay's Go module cannot be had: {found.stderr or found.stdout}")
     folder = Path(json.loads(found.stdout)["Dir"]) / "config/crd/bases"
     return [folder / f"ray.io_{plural}.yaml" for plural in ("rayclusters", "rayjobs", "rayservices")]
+
+
+def _kuberay_module() -> Path:
+    folder = BIN.parent / "modules/kuberay"
+    if not (folder / "go.mod").exists():
+        raise Missing(f"no version of KubeRay has been chosen in {folder}; `make test-apiserver` has hack/cluster/build-tools do it")
+    return folder

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from chart.rendering import CHART, MONITORING, one, render
 
-KUBERAY_CRDS = 'kubectl apply --server-side -k "github.com/ray-project/kuberay/ray-operator/config/crd?ref=v1.6.0"'
+KUBERAY_CRDS = 'kubectl apply --server-side -k "github.com/ray-project/kuberay/ray-operator/config/crd?ref=v1.7.0"'
 RAY = "ray.io/v1"
 
 
@@ -84,7 +84,7 @@ def test_kuberay_is_of_one_version() -> None:
     assert KUBERAY_CRDS in (CHART / "README.md").read_text()
     deployment = one(render({"kuberay": {"enabled": True}}), "Deployment", "moorage-kuberay-operator")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == "quay.io/kuberay/operator:v1.6.0"
+    assert container["image"] == "quay.io/kuberay/operator:v1.7.0"
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,14 @@ create_from() { # FILE: with the few values that depend on the machine filled in
 # KubeRay's manifests come from its own module, so that CRDs, permissions and program are of one version. Kustomize takes seconds over its CRDs of
 # 4 MB, hence the file that is kept.
 render_kuberay() { # prints the file's path
-  local module folder rendered
-  rendered=$IMAGES/kuberay-$KUBERAY_VERSION-$(sha256sum <"$HERE/manifests/kuberay.yaml" | cut -c1-12).yaml
+  local module folder rendered version
+  version=$(kuberay_version)
+  rendered=$IMAGES/kuberay-$version-$(sha256sum <"$HERE/manifests/kuberay.yaml" | cut -c1-12).yaml
   if [ ! -e "$rendered" ]; then
-    module=$(cd "$(module_folder kuberay)" && go list -m -f '{{.Dir}}' github.com/ray-project/kuberay/ray-operator)
+    module=$(cd "$KUBERAY_MODULE" && go list -m -f '{{.Dir}}' "$KUBERAY")
     folder=$(mktemp -d)
     cp -r --no-preserve=mode "$module/config" "$folder/config"
-    sed "s|@VERSION@|$KUBERAY_VERSION|" "$HERE/manifests/kuberay.yaml" >"$folder/kustomization.yaml"
+    sed "s|@VERSION@|$version|" "$HERE/manifests/kuberay.yaml" >"$folder/kustomization.yaml"
     kubectl kustomize "$folder" >"$rendered.new"
     mv "$rendered.new" "$rendered"
     rm -rf "$folder"

@@ -7,7 +7,7 @@ image_reference() { # NAME
     pause) echo docker.io/moorage/pause:1 ;;
     coredns) echo "docker.io/moorage/coredns:$(module_version coredns github.com/coredns/coredns)" ;;
     local-path-provisioner) echo "docker.io/moorage/local-path-provisioner:$(module_version local-path github.com/rancher/local-path-provisioner)" ;;
-    kuberay-operator) echo "docker.io/moorage/kuberay-operator:$KUBERAY_VERSION" ;;
+    kuberay-operator) echo "docker.io/moorage/kuberay-operator:$(kuberay_version)" ;;
     debian) echo "$BASE_IMAGE" ;;
   esac
 }

@@ -27,8 +27,8 @@ CONTAINERD_SOCKET=$RUN/containerd.sock
 BUILDKIT_SOCKET=$RUN/buildkitd.sock
 
 BASE_IMAGE=docker.io/library/debian:bookworm-slim
-# v1.7.0 is newer; it is used where the Go module proxy serves it: KUBERAY_VERSION=v1.7.0 hack/cluster/up
-KUBERAY_VERSION=${KUBERAY_VERSION:-v1.6.0}
+KUBERAY=github.com/ray-project/kuberay/ray-operator
+KUBERAY_MODULE=$CLUSTER/modules/kuberay # requires the version that build-tools chose
 export PATH=$BIN:$PATH CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1 # of cgroup v1, at each call
 
 say() { # TEXT [START]: one line a step; with its seconds when START, the value of SECONDS at its start, is given
@@ -51,21 +51,12 @@ eventually() { # SECONDS COMMAND...: until the command succeeds; false after tha
   done
 }
 
-module_version() { # MODULE_FOLDER MODULE: the version that a tool's go.mod requires
-  awk -v module="$2" '{ sub(/^require /, "") } $1 == module && $2 ~ /^v/ { print $2; exit }' "$HERE/tools/$1/go.mod"
+required_version() { # MODULE_FOLDER MODULE: the version that its go.mod requires
+  awk -v module="$2" '{ sub(/^require /, "") } $1 == module && $2 ~ /^v/ { print $2; exit }' "$1/go.mod"
 }
+
+module_version() { required_version "$HERE/tools/$1" "$2"; } # TOOL MODULE
+kuberay_version() { required_version "$KUBERAY_MODULE" "$KUBERAY"; }
 
 kubectl_here() { kubectl --kubeconfig "$OUR_KUBECONFIG" "$@"; }
 ctr_here() { ctr --address "$CONTAINERD_SOCKET" --namespace k8s.io "$@"; }
-
-# tools/<module>; for another version of KubeRay than the one there, a copy of it that requires that version.
-module_folder() { # MODULE
-  local package=github.com/ray-project/kuberay/ray-operator copy=$CLUSTER/modules/kuberay-$KUBERAY_VERSION
-  if [ "$1" != kuberay ] || [ "$(module_version kuberay "$package")" = "$KUBERAY_VERSION" ]; then echo "$HERE/tools/$1"; return; fi
-  if [ ! -e "$copy/go.sum" ]; then
-    mkdir -p "$copy"
-    cp "$HERE/tools/kuberay/go.mod" "$copy/go.mod"
-    (cd "$copy" && go get -tool "$package@$KUBERAY_VERSION" >/dev/null) || die "KubeRay $KUBERAY_VERSION is not to be had from Go's module proxy; set KUBERAY_VERSION"
-  fi
-  echo "$copy"
-}
