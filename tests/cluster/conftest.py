@@ -40,9 +40,9 @@ def release(kubectl: Kubectl) -> None:
         install(kubectl)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def ledger(kubectl: Kubectl, release: None) -> Iterator[RemoteLedger]:
-    """The ledger, as an administrator."""
+    """The ledger, as an administrator: for one test, since some replace its pod."""
     with ledger_of(kubectl) as ledger:
         yield ledger
 
@@ -71,16 +71,18 @@ def client(kubectl: Kubectl, release: None) -> ClientPod:
 
 
 @pytest.fixture(scope="session")
-def key(ledger: RemoteLedger, digits: None) -> str:
-    """An API key of the tenant harbour."""
-    return ledger.create_key("harbour").key
+def key(kubectl: Kubectl, digits: None) -> str:
+    """An API key of the tenant harbour. test_4_documents revokes it."""
+    with ledger_of(kubectl) as ledger:
+        return ledger.create_key("harbour").key
 
 
 @pytest.fixture(scope="session")
-def buoy_key(kubectl: Kubectl, ledger: RemoteLedger, digits: None) -> str:
+def buoy_key(kubectl: Kubectl, digits: None) -> str:
     """An API key of a tenant without a rate limit, whose invoice is the load of the tests and nothing else."""
     kubectl.apply({"apiVersion": API_VERSION, "kind": "Tenant", "metadata": {"name": "buoy"}, "spec": {"plan": "pay-as-you-go"}})
-    return eventually(lambda: _key_once_known(ledger, "buoy"), 30, "the ledger knows buoy")
+    with ledger_of(kubectl) as ledger:
+        return eventually(lambda: _key_once_known(ledger, "buoy"), 30, "the ledger knows buoy")
 
 
 def _key_once_known(ledger: RemoteLedger, tenant: str) -> str | None:
