@@ -15,7 +15,7 @@ from moorage_billing.remote import RemoteLedger
 from moorage_operator import plan as plans
 from moorage_operator.cache import Body, Cache
 from moorage_operator.kube.client import Kube
-from moorage_operator.kube.errors import Conflict, KindUnknown, NotFound
+from moorage_operator.kube.errors import Conflict, KindUnknown, NamespaceTerminating, NotFound
 from moorage_operator.kube.kinds import is_watched
 from moorage_operator.names import FIELD_MANAGER
 from moorage_operator.plan import Manifest, ObjectRef, Plan
@@ -134,7 +134,7 @@ class Applier:
     async def _record(self, action: plans.Record, now: datetime) -> None:
         try:
             await self._kube.create(event_of(action, now))
-        except (Conflict, NotFound):
+        except (Conflict, NotFound, NamespaceTerminating):
             return  # told before this operator was killed, or the namespace is going
         except Exception as error:  # an Event is for people; for want of one no work stands still
             _log.warning("cannot record an event: %s", error)

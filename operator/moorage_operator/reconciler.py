@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 
 from moorage_api.errors import MoorageError
 from moorage_operator.dependents import WorkKey
-from moorage_operator.kube.errors import ApiError, Conflict
+from moorage_operator.kube.errors import ApiError, Conflict, NamespaceTerminating
 from moorage_operator.metrics import OperatorMetrics
 
 _log = logging.getLogger(__name__)
 CONFLICT_SECONDS = 0.05
+TERMINATING_SECONDS = 10.0
 Step = Callable[[WorkKey], Awaitable[float | None]]
 
 
@@ -32,6 +33,10 @@ class Reconciler:
             # Somebody was quicker: their change is on its way here through the watch.
             _log.debug("%s: %s", key, error)
             return CONFLICT_SECONDS
+        except NamespaceTerminating as error:
+            # Kubernetes deletes a namespace's pods first, and its other objects only once those are gone: till then the work looks lost.
+            _log.info("%s: %s", key, error)
+            return TERMINATING_SECONDS
         except (ApiError, MoorageError) as error:
             self._metrics.failed(key.kind)
             _log.error("%s: %s", key, error)

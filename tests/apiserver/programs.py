@@ -30,9 +30,7 @@ def kuberay_crds() -> list[Path]:
     """KubeRay's CustomResourceDefinitions, of the version that hack/cluster runs."""
     if not shutil.which("go"):
         raise Missing("KubeRay's CRDs come from its Go module, and Go is not on PATH")
-    found = subprocess.run(
-        ["go", "mod", "download", "-json", KUBERAY], cwd=_kuberay_module(), capture_output=True, text=True, timeout=240
-    )
+    found = subprocess.run(["go", "mod", "download", "-json", KUBERAY], cwd=_kuberay_module(), capture_output=True, text=True, timeout=240)
     if found.returncode != 0:
         raise Missing(f"KubeRay's Go module cannot be had: {found.stderr or found.stdout}")
     folder = Path(json.loads(found.stdout)["Dir"]) / "config/crd/bases"

@@ -5,7 +5,8 @@ ApiError            any refusal, with status, reason and the server's sentence
 ├── KindUnknown     the kind is not there: its CRD is not installed
 ├── Conflict        somebody changed the object meanwhile, or it is there already
 ├── Rejected        the request is wrong or forbidden: asking again helps only after a change
-│   └── Forbidden   ...and it is the operator's rights that are wanting
+│   ├── Forbidden   ...and it is the operator's rights that are wanting
+│   └── NamespaceTerminating   ...and nobody may make anything where it was to be made
 └── Unreachable     no answer, or an answer that asks to come again (429, 5xx)
 """
 
@@ -43,6 +44,10 @@ class Forbidden(Rejected):
     """The operator has no right to it, or nobody has at the time."""
 
 
+class NamespaceTerminating(Rejected):
+    """Nothing can be made any more in a namespace that is being deleted."""
+
+
 class Unreachable(ApiError):
     """No answer, or one that asks to come again."""
 
@@ -56,12 +61,15 @@ def error_of(what: str, status: int, content: bytes) -> ApiError:
     if not isinstance(answer, dict):
         answer = {}
     reason, message = str(answer.get("reason") or ""), str(answer.get("message") or content[:200].decode(errors="replace"))
+    details = answer.get("details") or {}
     if status == 404:
         # Only an answer about an object carries its name; one about an unknown path does not.
-        named = bool((answer.get("details") or {}).get("name"))
+        named = bool(details.get("name"))
         return (NotFound if named else KindUnknown)(what, status, reason, message)
     if status in (409, 412):
         return Conflict(what, status, reason, message)
+    if status == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in details.get("causes") or ()):
+        return NamespaceTerminating(what, status, reason, message)
     if status == 403:
         return Forbidden(what, status, reason, message)
     if status == 429 or status >= 500:
