@@ -34,6 +34,15 @@ POD_SECURITY: dict[str, Any] = {
     "fsGroupChangePolicy": "OnRootMismatch",
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+RAY_ANSWERS: dict[str, Any] = {
+    "httpGet": {"path": "/api/healthz", "port": 52365},
+    "periodSeconds": 2,
+    "timeoutSeconds": 5,
+    "successThreshold": 1,
+    "failureThreshold": 25,
+}
+"""Ray's agent in the pod says that Ray is well. KubeRay's own probe, with the same question and patience, first asks after ten seconds and
+then every five, and no job is submitted, no application deployed before every pod is ready."""
 
 
 def ray_pod_template(
@@ -75,6 +84,7 @@ def ray_pod_template(
         "resources": _resources(pool, cpus, gpus, memory),
         "volumeMounts": [*_own_mounts(), *volume_mounts],
         "securityContext": CONTAINER_SECURITY,
+        "readinessProbe": RAY_ANSWERS,
     }
     if ports:
         container["ports"] = list(ports)
@@ -103,8 +113,15 @@ def ray_pod_template(
 
 
 def _own_env() -> list[Manifest]:
-    # The root file system is read-only: whatever looks for a home or a place for scratch finds the pod's own disk.
-    own = {"HOME": TEMPORARY_FOLDER, "TMPDIR": TEMPORARY_FOLDER, "RAY_TMPDIR": TEMPORARY_FOLDER, "RAY_USAGE_STATS_ENABLED": "0"}
+    own = {
+        # The root file system is read-only: whatever looks for a home or a place for scratch finds the pod's own disk.
+        "HOME": TEMPORARY_FOLDER,
+        "TMPDIR": TEMPORARY_FOLDER,
+        "RAY_TMPDIR": TEMPORARY_FOLDER,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # Runs and replicas have ended with the preStop hook. Ray would wait for them again: half a minute of pods that somebody pays for.
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+    }
     return [{"name": name, "value": value} for name, value in own.items()]
 
 

@@ -1,4 +1,4 @@
-"""Merging as `kubectl patch` does it: maps merge, lists of named things merge by name, anything else is replaced."""
+"""Merging as `kubectl patch` does it: maps but probes merge, lists of named things merge by name, anything else is replaced."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ _KEYS = {
     "topologySpreadConstraints": "topologyKey",
 }
 _APPENDED = frozenset({"tolerations", "envFrom"})
+_REPLACED = frozenset({"readinessProbe", "livenessProbe", "startupProbe"})
+"""Each has one of several ways to ask; merged with another way it would have two."""
 
 
 def merged(base: Any, patch: Any, field: str = "") -> Any:
     """`base` with `patch` over it; null in the patch says nothing. `field` is the name under which both stand. Neither is changed."""
-    if isinstance(base, Mapping) and isinstance(patch, Mapping):
+    if isinstance(base, Mapping) and isinstance(patch, Mapping) and field not in _REPLACED:
         both = dict(base)
         for key, value in patch.items():
             if value is not None:

@@ -87,6 +87,14 @@ def test_an_unknown_pool_is_told_with_those_there_are():
         template(gpus=1)
 
 
+def test_a_probe_of_the_user_stands_in_place_of_ours():
+    probe = {"exec": {"command": ["true"]}}
+    (ray,) = template({"spec": {"containers": [{"name": "ray", "readinessProbe": probe}]}})["spec"]["containers"]
+    assert ray["readinessProbe"] == probe
+    (ray,) = template({})["spec"]["containers"]
+    assert ray["readinessProbe"]["httpGet"]["port"] == 52365
+
+
 def test_an_override_is_merged_by_name():
     made = template(
         {
