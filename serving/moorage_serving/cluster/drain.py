@@ -21,8 +21,10 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-from moorage_api.serving_environment import HAPROXY_CONFIG_VARIABLE, POD_FOLDER
+from moorage_api.serving_environment import HAPROXY_CONFIG_VARIABLE, pod_environment
+from moorage_serving.cluster.gcs_connections import GCS_PORT, head_address
 from moorage_serving.cluster.processes_here import haproxies, raylet, replicas
 
 SECONDS = 40.0
@@ -36,17 +38,20 @@ def main(arguments: list[str]) -> int:
     """0, whatever happened."""
     parser = argparse.ArgumentParser(prog="python -m moorage_serving.cluster.drain", description="Let a serving pod go in order.")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="The longest that it may take.")
-    drain(parser.parse_args(arguments).seconds, os.environ.get(HAPROXY_CONFIG_VARIABLE, f"{POD_FOLDER}/haproxy/haproxy.cfg"))
+    drain(
+        parser.parse_args(arguments).seconds,
+        Path(os.environ.get(HAPROXY_CONFIG_VARIABLE, pod_environment()[HAPROXY_CONFIG_VARIABLE])).parent,
+    )
     return 0
 
 
-def drain(seconds: float, configuration: str) -> None:
-    """Return when nothing is left that answers requests, or after `seconds`. configuration: HAProxy's, by which ours is known."""
+def drain(seconds: float, folder: Path) -> None:
+    """Return when nothing is left that answers requests, or after `seconds`. folder: of HAProxy's configuration, by which ours is known."""
     start = time.monotonic()
     leaving = _leave_ray(seconds)
     stop_accepting_at = start + min(ENDPOINT_SECONDS, seconds / 2)
     while (now := time.monotonic()) < start + seconds:
-        left = haproxies(configuration)
+        left = haproxies(folder)
         if now >= stop_accepting_at:
             for pid in left:
                 with contextlib.suppress(OSError):
@@ -63,7 +68,9 @@ def _leave_ray(seconds: float) -> subprocess.Popen[bytes] | None:
     node = raylet()
     if node is None or b"--head" in node.arguments or node.option("--head") is not None:
         return None
-    address, identity = node.option("--gcs-address"), node.option("--node-id") or node.option("--node_id")
+    head = head_address()
+    address = f"{head}:{GCS_PORT}" if head else node.option("--gcs-address")
+    identity = node.option("--node-id") or node.option("--node_id")
     if address is None or identity is None:
         return None
     command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node", "--address", address, "--node-id", identity]

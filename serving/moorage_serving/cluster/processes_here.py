@@ -36,9 +36,13 @@ def processes() -> Iterator[Process]:
                 continue
 
 
-def haproxies(configuration: str) -> list[int]:
-    """The HAProxies that run `configuration`, those of earlier reloads that still finish included."""
-    return [p.pid for p in processes() if p.program == "haproxy" and configuration.encode() in p.arguments]
+def haproxies(folder: Path) -> list[int]:
+    """The HAProxies whose configuration lies below `folder`, those of earlier reloads that still finish included.
+
+    Ray has a folder of each node's own below the one that it is told.
+    """
+    below = f"{folder}/".encode()
+    return [p.pid for p in processes() if p.program == "haproxy" and any(word.startswith(below) for word in p.arguments)]
 
 
 def replicas() -> list[int]:

@@ -18,6 +18,7 @@ from moorage_api.errors import Unavailable
 from moorage_serving import replica
 from moorage_serving.access.policy_file import PolicyFile
 from moorage_serving.cluster import drain as hook
+from moorage_serving.cluster import processes_here
 from moorage_serving.cluster.processes_here import Process, haproxies
 
 
@@ -58,7 +59,7 @@ def no_ray(monkeypatch):
 
 def test_the_hook_ends_soon_where_there_is_no_haproxy(no_ray, tmp_path):
     started = time.monotonic()
-    hook.drain(0.8, str(tmp_path / "haproxy.cfg"))
+    hook.drain(0.8, tmp_path)
     assert 0.3 < time.monotonic() - started < 5
 
 
@@ -76,6 +77,7 @@ def raylet_of(*words: str) -> Process:
 def test_ray_is_told_that_a_worker_leaves_and_not_that_the_head_does(monkeypatch):
     started = []
     monkeypatch.setattr(subprocess, "Popen", lambda command, **_: started.append(command))
+    monkeypatch.setattr(hook, "head_address", lambda: None)
     monkeypatch.setattr(hook, "raylet", lambda: raylet_of("--head"))
     hook._leave_ray(40)
     assert started == []
@@ -95,10 +97,19 @@ def test_ray_is_told_that_a_worker_leaves_and_not_that_the_head_does(monkeypatch
         "--deadline-remaining-seconds",
         "40",
     ]
+    monkeypatch.setattr(hook, "head_address", lambda: "10.0.0.7")
+    hook._leave_ray(40)
+    assert started[1][5] == "10.0.0.7:6379", "the head is found though its Service leads nowhere any more"
 
 
-def test_only_the_haproxy_of_this_configuration_is_ours(tmp_path):
-    assert haproxies(str(tmp_path / "haproxy.cfg")) == []
+def test_the_haproxies_below_a_folder_are_ours(tmp_path, monkeypatch):
+    def running(pid, configuration):
+        return Process(pid, "haproxy", (b"haproxy", b"-db", b"-f", str(configuration).encode()))
+
+    ours = running(7, tmp_path / "haproxy" / "6035d4155d06" / "haproxy.cfg")
+    elsewhere = running(8, tmp_path / "haproxy-of-others" / "haproxy.cfg")
+    monkeypatch.setattr(processes_here, "processes", lambda: [ours, elsewhere])
+    assert haproxies(tmp_path / "haproxy") == [7]
 
 
 def test_a_replica_waits_for_its_policy_and_says_what_is_missing(tmp_path, monkeypatch):
