@@ -39,14 +39,14 @@ test-property: setup ## Property tests (hypothesis)
 	$(PYTEST) tests/property -q -n 2 --dist loadfile
 
 test-local-engine: setup ## Tests on a real local Ray: training, serving, the whole way
-	$(PYTEST) tests/local_engine -q --durations=10
+	$(PYTEST) tests/local_engine -q -n 2 --dist loadgroup --durations=10
 
 test-packaging: setup ## Build the wheel and import it with each extra alone
 	UV="$(UV)" $(PYTEST) tests/packaging -q
 
-test-apiserver: setup ## Tests on a real etcd and API server, 7 minutes (at first Go compiles for 10 more)
+test-apiserver: setup ## Tests on a real etcd and API server, 5 minutes (at first Go compiles for 10 more)
 	@if command -v go >/dev/null; then CACHE="$(CACHE)" hack/cluster/build-tools control-plane; fi
-	CACHE="$(CACHE)" $(PYTEST) tests/apiserver -q --timeout=1200 --durations=10
+	CACHE="$(CACHE)" $(PYTEST) tests/apiserver -q -n 2 --dist loadfile --timeout=1200 --durations=10
 
 test-cluster: setup ## Tests on a real one-node Kubernetes with KubeRay, started here unless KUBECONFIG names one (needs root and Go)
 	@hack/cluster/test-packages

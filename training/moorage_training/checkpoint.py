@@ -1,4 +1,7 @@
-"""Checkpoints: a training's state on disk, from which it goes on after any crash. Data only, never code."""
+"""Checkpoints: a training's state on disk, from which it goes on after any crash. Data only, never code.
+
+Whoever finds none has not waited for torch to be imported.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from moorage_api.errors import Problem, Unavailable
 from moorage_training.atomic_file import replace_file
@@ -41,6 +42,8 @@ def write_checkpoint(run_folder: Path, checkpoint: Checkpoint) -> Path:
     """Durable and whole or not at all; the last two are kept. Raises Unavailable if the disk will not take it."""
     folder = run_folder / FOLDER
     path = folder / f"step-{checkpoint.step:09d}.pt"
+    import torch
+
     # Serialised in memory first: torch's own writer reports a full disk as an internal error of its archive.
     serialised = io.BytesIO()
     torch.save(asdict(checkpoint), serialised)
@@ -66,6 +69,8 @@ def latest_checkpoint(run_folder: Path) -> Checkpoint | None:
     found = _found(run_folder / FOLDER)
     if not found:
         return None
+    import torch
+
     try:
         content = torch.load(found[0], map_location="cpu", weights_only=True)
         return Checkpoint(**content)

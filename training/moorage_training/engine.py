@@ -65,7 +65,7 @@ def _trainer(config: RunConfig, order: WorkOrder) -> Any:
     import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
 
-    from moorage_training.loop.worker import train_worker
+    from moorage_training.ray_worker import train_worker
 
     resources = config.resources
     each: dict[str, float] = {"CPU": resources.cpus_per_worker}

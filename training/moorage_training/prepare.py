@@ -10,7 +10,7 @@ from torch import nn
 from moorage_api.run_config import RunConfig
 from moorage_training.networks import build_network
 from moorage_training.preprocessing import Preprocessing, fit_preprocessing
-from moorage_training.records import Records, load_records, split_records
+from moorage_training.records import Records, read_records
 from moorage_training.records.load import declared_columns
 
 
@@ -33,11 +33,6 @@ class Prepared:
 def prepare(config: RunConfig) -> Prepared:
     """Read the records, split them, fit the preprocessing on the training part, build the network. Raises InvalidInput."""
     return prepare_for(config, *read_records(config))
-
-
-def read_records(config: RunConfig) -> tuple[Records, Records]:
-    """(training, evaluation). Raises InvalidInput: most of what can be wrong with an input is wrong here."""
-    return split_records(load_records(config.dataset, config.task, config.privacy is not None), config.dataset.split)
 
 
 def prepare_for(config: RunConfig, training: Records, evaluation: Records) -> Prepared:

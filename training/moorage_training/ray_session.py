@@ -26,9 +26,11 @@ QUIET = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",
+    # One more process that imports torch, to wait until somebody drains a Ray node. Nobody does: Kubernetes tells a pod that has to go.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
 }
-ALONE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0", "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.25"}
-"""No node is taken back on one machine, and the watcher is one more process that imports torch. Few workers can be looked at often."""
+ALONE = {"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.25"}
+"""Few workers can be looked at often."""
 
 
 class RaySession:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moorage_api.artifact import digest_of
 from moorage_api.errors import Problem, Refused, Unavailable
@@ -16,13 +17,16 @@ from moorage_training.checkpoint import Checkpoint, latest_checkpoint
 from moorage_training.engine import train_on_ray
 from moorage_training.loop.work_order import WorkOrder
 from moorage_training.plan import fingerprint, plan_run
-from moorage_training.prepare import Prepared, prepare_for, read_records
 from moorage_training.privacy.accounting import accountant_of, precision_for, spend_of
 from moorage_training.privacy.journal import JournalHeader, read_journal, require_same_run
 from moorage_training.ray_session import RaySession
+from moorage_training.records import read_records
 from moorage_training.report.reporter import RESERVE, Reporter
 from moorage_training.report.watch import Watch
-from moorage_training.trained import HistoryPoint, TrainedModel
+
+if TYPE_CHECKING:
+    from moorage_training.prepare import Prepared
+    from moorage_training.trained import TrainedModel
 
 
 def execute(config: RunConfig, reporter: Reporter) -> None:
@@ -57,6 +61,9 @@ def train(config: RunConfig, reporter: Reporter) -> tuple[TrainedModel, Prepared
         earlier = latest_checkpoint(folder)
         if earlier is None or not earlier.finished:
             session.begin()
+        # torch takes seconds to import, in which Ray's processes start.
+        from moorage_training.prepare import prepare_for
+
         prepared = prepare_for(config, *records)
         plan = plan_run(config, len(prepared.training), len(prepared.evaluation))
         mark = fingerprint(config, plan)
@@ -103,6 +110,8 @@ def _spent(config: RunConfig, plan: Plan, mark: str) -> PrivacySpend | None:
 
 
 def _trained(config: RunConfig, plan: Plan, prepared: Prepared, checkpoint: Checkpoint, spend: PrivacySpend | None) -> TrainedModel:
+    from moorage_training.trained import HistoryPoint, TrainedModel
+
     network = prepared.network
     network.load_state_dict(checkpoint.network)
     network.eval()

@@ -1,11 +1,9 @@
-"""Where Ray Train enters: the function that every worker of an attempt runs."""
+"""One rank's part of one attempt, whoever started it."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -19,20 +17,7 @@ from moorage_training.loop.training import Ended
 from moorage_training.loop.work_order import WorkOrder
 from moorage_training.prepare import Prepared, prepare
 from moorage_training.privacy.journal import JournalHeader, StepJournal
-from moorage_training.report.clock import timestamp
 from moorage_training.report.heartbeat import BeatingWorker, next_attempt
-
-
-def train_worker(order: dict[str, str]) -> dict[str, Any]:
-    """One worker's part of one attempt; returns an Ended as a dict. An exception is for Ray to retry."""
-    import ray.train.torch
-
-    started_at = timestamp()
-    context = ray.train.get_context()
-    device = ray.train.torch.get_device()
-    exchange = Exchange(context.get_world_rank(), context.get_world_size(), device)
-    ended = run_rank(WorkOrder(**order), exchange, device, started_at)
-    return asdict(ended)
 
 
 def run_rank(order: WorkOrder, exchange: Exchange, device: torch.device, started_at: str) -> Ended:
