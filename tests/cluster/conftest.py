@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from apiserver.programs import BIN, ROOT, Missing
 from cluster.client_pod import ClientPod
+from cluster.departures import Departures
 from cluster.eventually import eventually
 from cluster.kubectl import Kubectl, is_true
 from cluster.pod_log import PodLog
@@ -53,6 +54,14 @@ def pod_log(kubectl: Kubectl) -> Iterator[PodLog]:
     log = PodLog(kubectl)
     yield log
     log.close()
+
+
+@pytest.fixture(scope="session")
+def departures(kubectl: Kubectl) -> Iterator[Departures]:
+    """What is going. test_9_departures asks whether it went in time."""
+    going = Departures(kubectl)
+    yield going
+    going.close()
 
 
 @pytest.fixture(scope="session")

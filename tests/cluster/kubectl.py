@@ -29,6 +29,10 @@ class Kubectl:
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr or done.stdout}"
         return done.stdout
 
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """The command, running."""
+        return subprocess.Popen([*self._command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
     def apply(self, *manifests: Body, namespace: str = "default") -> None:
         """`kubectl apply -f`."""
         self("apply", "--namespace", namespace, "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))

@@ -75,5 +75,5 @@ def test_a_rollout_fails_no_request_and_bills_both_revisions_once(
     uid = (kubectl.get("modelservice", "digits") or {})["metadata"]["uid"]
     eventually(lambda: quantity(invoice(ledger, "buoy"), "Requests", uid) == told["sent"] + 1, 120, f"{told['sent']} requests are billed")
 
-    # test_7_rollback looks at what becomes of it, for that takes as long as a rollout may.
+    # test_8_rollback looks at what becomes of it, for that takes as long as a rollout may.
     kubectl.apply(_service(nodePool="gpu", gpusPerReplica=1))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cluster.departures import Departures
 from cluster.eventually import eventually
 from cluster.kubectl import Body, Kubectl, condition
 
@@ -32,7 +33,7 @@ def test_an_unknown_pool_is_named_with_those_that_there_are(kubectl: Kubectl, di
     kubectl.delete("trainingjob", "nowhere")
 
 
-def test_a_pool_without_room_is_named_with_the_schedulers_words(kubectl: Kubectl, digits: None) -> None:
+def test_a_pool_without_room_is_named_with_the_schedulers_words(kubectl: Kubectl, digits: None, departures: Departures) -> None:
     kubectl.apply(_job("crowded", nodePool="gpu", gpusPerWorker=1))
     eventually(lambda: condition(kubectl.get("trainingjob", "crowded"), "Running").get("reason") == "Unschedulable", 120, "it says so")
     message = condition(kubectl.get("trainingjob", "crowded"), "Running")["message"]
@@ -41,9 +42,8 @@ def test_a_pool_without_room_is_named_with_the_schedulers_words(kubectl: Kubectl
 
     with _gpu_node(kubectl) as node:
         eventually(lambda: _workers_on(kubectl, node), 30, "the scheduler puts the worker onto the GPU node")
+        departures.expect("the lost node's pods", "pods", "--namespace=default", "--selector=moorage.dev/name=crowded", seconds=180)
         kubectl.delete("trainingjob", "crowded")
-    # Nobody stops pods of a node that is gone, and the operator does not keep them.
-    eventually(lambda: not kubectl.list("pods", "default", "moorage.dev/name=crowded"), 180, "nothing is left")
 
 
 @contextmanager
