@@ -8,7 +8,7 @@ from functools import partial
 
 from moorage_api.clock import utc_now
 from moorage_api.dataset import Dataset
-from moorage_api.errors import Unavailable
+from moorage_api.errors import InvalidInput, Unavailable
 from moorage_api.ledger_api import PrivacyStatement
 from moorage_api.model_service import ModelService
 from moorage_api.price_plan import PricePlan
@@ -111,11 +111,18 @@ class Steps:
         return self._settings.metering_seconds if plan.look_again_seconds is None else plan.look_again_seconds
 
     async def _refresh_costs(self, plan: Plan) -> None:
-        """Ask the ledger what the jobs whose use was just billed have cost."""
+        """Ask the ledger what the jobs whose use was just billed have cost.
+
+        It cannot say for a tenant that is gone, or has no readable plan; that job's cost stays what it was, and the others' do not wait.
+        """
         events = [event for action in plan.actions if isinstance(action, PutEvents) for event in action.events]
         jobs = {event.subject.uid: event.subject for event in events if event.subject.kind == "TrainingJob"}
         for uid, subject in jobs.items():
-            cost = await in_thread(partial(self._ledger.cost, "TrainingJob", uid))
+            try:
+                cost = await in_thread(partial(self._ledger.cost, "TrainingJob", uid))
+            except InvalidInput as error:
+                _log.info("no cost of TrainingJob %s/%s: %s", subject.namespace, subject.name, error)
+                continue
             if cost.cost is not None and self._cache.costs.get(uid) != cost.cost:
                 self._cache.costs[uid] = cost.cost
                 self._add(WorkKey("TrainingJob", subject.namespace, subject.name))

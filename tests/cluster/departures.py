@@ -25,8 +25,9 @@ class Departures:
         return complaint if self._waits[what].returncode else ""
 
     def close(self) -> None:
-        """End what still waits."""
+        """End what nobody asked for."""
         for wait in self._waits.values():
             if wait.poll() is None:
                 wait.terminate()
-            wait.communicate()
+            if wait.stderr is not None and not wait.stderr.closed:
+                wait.communicate()

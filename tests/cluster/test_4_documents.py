@@ -80,5 +80,19 @@ def test_keys_are_rotated(kubectl: Kubectl, folder: Path) -> None:
     assert list(states.values()).count("active") == 1
 
 
+def test_a_finished_run_s_folder_is_removed(kubectl: Kubectl, folder: Path) -> None:
+    (block,) = commands("operations.md", "Delete")
+    job = kubectl.get("trainingjob", "digits")
+    head = kubectl.list("pods", "default", "moorage.dev/kind=ModelService,moorage.dev/role=head")[0]["metadata"]["name"]
+
+    def runs() -> list[str]:
+        return kubectl("exec", head, "-c", "ray", "--", "ls", "/var/lib/moorage/runs").split()
+
+    assert job is not None
+    assert job["metadata"]["uid"] in runs()
+    type_in(kubectl, folder, block)
+    assert job["metadata"]["uid"] not in runs()
+
+
 def _serving_pods(kubectl: Kubectl) -> set[str]:
     return {pod["metadata"]["uid"] for pod in kubectl.list("pods", "default", "moorage.dev/kind=ModelService")}
