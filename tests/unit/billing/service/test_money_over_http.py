@@ -63,6 +63,17 @@ def test_an_invoice_is_the_same_bytes_everywhere(used: Any, catalogue: Any) -> N
     assert used.ask("GET", "/v1/invoices/acme").text == table_text(invoice), "this month, as a table"
 
 
+def test_what_a_deleted_tenant_used_is_invoiced_once_it_is_there_again(used: Any, catalogue: Any) -> None:
+    admin, (tenants, plans) = used.client("admin"), catalogue
+    before = admin.invoice("acme", "2026-11", "json")
+    used.client().put_catalogue([one for one in tenants if one.metadata.name != "acme"], plans)
+    for ask in (lambda: admin.invoice("acme", "2026-11", "json"), lambda: admin.cost("ModelService", "u1")):
+        with pytest.raises(InvalidInput, match="there is no such Tenant in the ledger's catalogue \\(got acme\\)"):
+            ask()
+    used.client().put_catalogue(tenants, plans)
+    assert admin.invoice("acme", "2026-11", "json") == before
+
+
 def test_a_bad_question_about_money_is_answered_by_name(service: Any, catalogue: Any) -> None:
     service.client().put_catalogue(catalogue[0], [])
     admin = service.client("admin")
