@@ -108,7 +108,7 @@ class RunPolicy(ApiModel):
     active_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
     """The longest that the job may run, retries included."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
-    """When a finished job is cleared away: its run folder (checkpoints, logs), on a cluster its RayJob. Artifact and ledger stay."""
+    """When a finished job is cleared away: locally its run folder (checkpoint, log), on a cluster its RayJob. Artifact and ledger stay."""
 
 
 class Output(ApiModel):
