@@ -6,9 +6,11 @@ import sys
 from typing import Any
 
 from ray import serve
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from moorage_api.service_config import ServiceConfig, ServiceUpdate
 from moorage_serving.deployment_options import deployment_options
+from moorage_serving.http.last_request import answer_last_requests
 from moorage_serving.replica import Replica
 
 DEPLOYMENT = "Model"
@@ -22,6 +24,7 @@ class ModelReplica:
 
     def __init__(self, service: dict[str, Any]) -> None:
         sys.setswitchinterval(SWITCH_SECONDS)
+        answer_last_requests(AutoHTTPProtocol)
         context = serve.get_replica_context()
         self._replica = Replica(ServiceConfig.from_wire(service), context.replica_id.unique_id, _running_replicas)
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from moorage_api.errors import Problem, Unavailable
-from moorage_api.serving_environment import METRICS_FOLDER_VARIABLE
+from moorage_api.serving_environment import HAPROXY_CONFIG_VARIABLE, METRICS_FOLDER_VARIABLE
 from moorage_serving.host import reaper
 from moorage_serving.host.application_seen import ApplicationSeen, application_of
 from moorage_serving.host.engine_environment import engine_environment, metrics_folder, write_launcher
+from moorage_serving.host.ingress import wait_until_answered
 from moorage_serving.host.port_block import claim_block
 
 OBJECT_STORE_BYTES = 128 * 2**20
@@ -74,6 +75,10 @@ class Engine:
         """What is deployed now, by name."""
         details = _controller_client().get_serve_details()
         return {name: application_of(found) for name, found in details["applications"].items()}
+
+    def wait_until_answered(self, urls: list[str]) -> None:
+        """Wait, for some seconds at most, until the ingress has answered what it took for the removed applications at `urls`."""
+        wait_until_answered(urls, Path(os.environ[HAPROXY_CONFIG_VARIABLE]).parent)
 
     def stop(self) -> None:
         """Stop everything at once; applications were removed before."""

@@ -115,7 +115,9 @@ class ServingHost:
         stopped = [ServiceState(name=name, ready=False, url=hosted.url, message="stopping") for name, hosted in self._services.items()]
         self._report(stopped)
         try:
+            urls = [hosted.url for hosted in self._services.values()]
             self._retire(list(self._services))
+            self._engine.wait_until_answered(urls)
         finally:
             self._engine.stop()
         self._report([state.model_copy(update={"message": "stopped"}) for state in stopped])
