@@ -15,6 +15,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.local_engine)
+            item.add_marker(pytest.mark.timeout(900))
             item.add_marker(pytest.mark.xdist_group("serving"))  # they share one host
 
 

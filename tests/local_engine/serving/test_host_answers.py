@@ -64,13 +64,10 @@ def test_a_tampered_artifact_is_not_served_and_the_file_is_named(host, key):
 
 def test_keys_rotate_and_are_revoked_within_seconds(host, keys, key):
     old, new = keys.create("acme"), keys.create("acme")
-    start = time.monotonic()
     for each in (old, new):
         eventually(lambda each=each: infer(host, each).status_code == 200, 5, "both keys are valid at once")
     keys.change("acme", old, revoked_at="2026-01-02T00:00:00Z")
-    start = time.monotonic()
-    eventually(lambda: infer(host, old).status_code == 401, 5, "the old key is refused")
-    assert time.monotonic() - start < 2.5
+    eventually(lambda: infer(host, old).status_code == 401, 3, "the old key is refused")
     assert infer(host, new).status_code == 200
     good = keys.path.read_bytes()
     keys.path.write_text("{")
