@@ -39,7 +39,7 @@ test-property: setup ## Property tests (hypothesis)
 	$(PYTEST) tests/property -q -n 2 --dist loadfile
 
 test-local-engine: setup ## Tests on a real local Ray: training, serving, the whole way
-	$(PYTEST) tests/local_engine -q -n 2 --dist loadgroup --durations=10
+	$(PYTEST) tests/local_engine -q -n 2 --dist loadscope --durations=10
 
 test-packaging: setup ## Build the wheel and import it with each extra alone
 	UV="$(UV)" $(PYTEST) tests/packaging -q

@@ -37,6 +37,7 @@ def haproxy_environment(folder: str, launcher: str, metrics_port: int, stats_por
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "30",
         "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",  # who refused once refuses again, each time a second later: try elsewhere
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",  # with 5 it kills an ingress that takes 15 s to start, and starts another, for ever
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(drain_seconds),
         "RAY_USAGE_STATS_ENABLED": "0",
     }

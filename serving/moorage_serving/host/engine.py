@@ -27,7 +27,7 @@ class Engine:
     """A Ray with a Ray Serve behind one address of this machine."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Start both. Raises Unavailable if the address is taken."""
+        """Start both. Raises Unavailable if the address is taken, or Ray Serve or its ingress does not start."""
         _check_free(host, port)
         self._ports = claim_block()
         self._folder = Path(tempfile.mkdtemp(prefix="moorage-"))
@@ -35,7 +35,7 @@ class Engine:
         try:
             self._start(host, port)
         except BaseException:
-            self._reap()
+            self.stop()
             raise
 
     def _start(self, host: str, port: int) -> None:
@@ -57,7 +57,10 @@ class Engine:
                 object_store_memory=OBJECT_STORE_BYTES,
                 _node_ip_address="127.0.0.1",
             )
-        serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(host=host, port=port))
+        try:
+            serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(host=host, port=port))
+        except (ray.exceptions.RayError, TimeoutError) as error:
+            raise Unavailable(_no_start(error)) from error
 
     def deploy(self, applications: dict[str, tuple[str, Any]]) -> None:
         """Deploy (route prefix, application) by name, without waiting until they run."""
@@ -82,9 +85,8 @@ class Engine:
 
     def stop(self) -> None:
         """Stop everything at once; applications were removed before."""
-        import ray
-
-        ray.shutdown()
+        if "ray" in sys.modules:  # or it was not come to
+            sys.modules["ray"].shutdown()
         self._reap()
 
     def _reap(self) -> None:
@@ -110,6 +112,12 @@ def _python_of_workers() -> dict[str, str]:
     """Ray hands the path of Python to a shell as it is; one with a space in it has to be quoted before."""
     quoted = shlex.quote(sys.executable)
     return {} if quoted == sys.executable else {"py_executable": quoted}
+
+
+def _no_start(error: Exception) -> Problem:
+    """Ray puts the cause last, below the traces of what it went through."""
+    cause = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+    return Problem(f"Ray Serve does not start: {cause[0]}", "serving", remedy="its logs lie in /tmp/ray/session_latest/logs/serve")
 
 
 def _check_free(host: str, port: int) -> None:

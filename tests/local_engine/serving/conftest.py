@@ -10,13 +10,11 @@ sys.path.append(str(Path(__file__).parents[2] / "bench"))
 from serving_scenario import DIGITS, LOANS, Host, Keys, service_config, write_artifact
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.local_engine)
             item.add_marker(pytest.mark.timeout(900))
-            item.add_marker(pytest.mark.xdist_group("serving"))  # they share one host
 
 
 @pytest.fixture(scope="session")
