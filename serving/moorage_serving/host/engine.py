@@ -85,8 +85,9 @@ class Engine:
 
     def stop(self) -> None:
         """Stop everything at once; applications were removed before."""
-        if "ray" in sys.modules:  # or it was not come to
-            sys.modules["ray"].shutdown()
+        import ray
+
+        ray.shutdown()
         self._reap()
 
     def _reap(self) -> None:
