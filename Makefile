@@ -52,7 +52,7 @@ test-cluster: setup ## Tests on a real one-node Kubernetes with KubeRay, started
 	@hack/cluster/test-packages
 	@CACHE="$(CACHE)" hack/cluster/up
 	@CACHE="$(CACHE)" UV_VERSION="$(UV_VERSION)" hack/cluster/build-images
-	CACHE="$(CACHE)" $(PYTEST) tests/cluster -q --timeout=900 --durations=10
+	CACHE="$(CACHE)" $(PYTEST) tests/cluster -q --timeout=1500 --durations=10
 	@echo "make test-cluster: passed; the cluster is still up (make cluster-down stops it)"
 
 lint: setup ## Style (ruff) and the arrows between the rooms (import-linter)
