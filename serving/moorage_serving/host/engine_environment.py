@@ -12,9 +12,6 @@ from moorage_serving.host import haproxy_launcher
 DRAIN_SECONDS = 1.0
 """How long a replica that is to go stays reachable, so that HAProxy stops sending to it before it stops listening; Ray's own is 30."""
 
-NICENESS = 5
-"""Of replicas and ingress. With Ray's own 15, two busy processes of somebody else leave them a thirtieth of the processor."""
-
 
 def engine_environment(folder: Path, free_ports: tuple[int, int], own_ports: tuple[int, int]) -> dict[str, str]:
     """Variables to set before `ray` is imported; pure.
@@ -30,7 +27,6 @@ def engine_environment(folder: Path, free_ports: tuple[int, int], own_ports: tup
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(own_ports[0] + 1),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(own_ports[0] + 2),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(own_ports[1]),
-        "RAY_worker_niceness": str(NICENESS),
         METRICS_FOLDER_VARIABLE: metrics_folder(folder),
     }
 
