@@ -25,7 +25,7 @@ from pathlib import Path
 
 from moorage_api.serving_environment import HAPROXY_CONFIG_VARIABLE, pod_environment
 from moorage_serving.cluster.gcs_connections import GCS_PORT, head_address
-from moorage_serving.cluster.processes_here import haproxies, raylet, replicas
+from moorage_serving.processes_here import haproxies, raylet, replicas
 
 SECONDS = 40.0
 """Twice what a replica may take to finish (deployment_options.STOP_WITHIN_SECONDS): half to find it a successor, half to finish."""

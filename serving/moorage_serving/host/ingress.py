@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
+
+from moorage_serving.processes_here import haproxies
 
 LET_GO_SECONDS = 10.0
 """How long HAProxy may take to hear that services are gone, on a machine that has much else to do."""
@@ -25,19 +26,8 @@ def wait_until_answered(urls: list[str], folder: Path) -> None:
     while any(_routed(f"{url}/v2/health/ready") for url in urls) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     deadline = time.monotonic() + LAST_ANSWERS_SECONDS
-    while len(processes_of(folder)) > 1 and time.monotonic() < deadline:
+    while len(haproxies(folder)) > 1 and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-
-
-def processes_of(folder: Path) -> set[int]:
-    """The pids of the processes whose command line has a file below `folder` as an argument."""
-    below = f"{folder}/".encode()
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if any(argument.startswith(below) for argument in (entry / "cmdline").read_bytes().split(b"\0")):
-                found.add(int(entry.name))
-    return found
 
 
 def _routed(url: str) -> bool:

@@ -12,7 +12,7 @@ from serving_scenario import ONE, Host, Keys, eventually, service_config, write_
 
 from moorage_api.serving_environment import HAPROXY_CONFIG_VARIABLE
 from moorage_serving.cluster import drain as hook
-from moorage_serving.cluster.processes_here import haproxies, processes
+from moorage_serving.processes_here import haproxies, processes
 
 PATH = "/default/iris/v2/models/iris/infer"
 

@@ -1,15 +1,16 @@
 """What a host waits for before it ends its ingress, on a stand-in for it: a server, and processes with its configuration as an argument."""
 
 import http.server
+import shutil
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
 from moorage_serving.host import ingress
-from moorage_serving.host.ingress import processes_of, wait_until_answered
+from moorage_serving.host.ingress import wait_until_answered
+from moorage_serving.processes_here import haproxies
 
 
 @pytest.fixture
@@ -39,41 +40,45 @@ def url():
 
 @pytest.fixture
 def worker(tmp_path):
-    """Starts a process that ends after some seconds and has a configuration in `folder` as an argument."""
+    """Starts a process that is called haproxy, and has a configuration in `folder` as an argument."""
+    program = shutil.copy("/bin/sh", tmp_path / "haproxy")
     started = []
 
-    def start(seconds, folder="haproxy"):
-        program = f"import time; time.sleep({seconds})"
-        started.append(subprocess.Popen([sys.executable, "-c", program, "-f", str(tmp_path / folder / "node" / "haproxy.cfg")]))
-        return started[-1].pid
+    def start(folder="haproxies"):
+        command = [program, "-c", "read line", "-f", str(tmp_path / folder / "node" / "haproxy.cfg")]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE))
+        return started[-1]
 
     yield start
     for process in started:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def test_waits_until_the_route_is_gone_and_the_outgoing_one_has_ended(url, worker, tmp_path):
     address, asked = url
-    current, outgoing = worker(60), worker(0.6)
-    worker(60, "haproxy-of-another")
-    deadline = time.monotonic() + 10
-    while processes_of(tmp_path / "haproxy") != {current, outgoing}:
-        assert time.monotonic() < deadline
-    wait_until_answered([address], tmp_path / "haproxy")
+    current, outgoing = worker(), worker()
+    worker("of-another")
+    assert set(haproxies(tmp_path / "haproxies")) == {current.pid, outgoing.pid}
+    end = threading.Timer(0.5, outgoing.kill)
+    end.start()
+    wait_until_answered([address], tmp_path / "haproxies")
+    end.join()
     assert asked == ["/default/iris/v2/health/ready"] * 3
-    assert processes_of(tmp_path / "haproxy") == {current}
+    assert outgoing.wait(10) < 0
+    assert haproxies(tmp_path / "haproxies") == [current.pid]
 
 
 def test_gives_up_on_callers_that_keep_the_outgoing_one(url, worker, tmp_path, monkeypatch):
     monkeypatch.setattr(ingress, "LAST_ANSWERS_SECONDS", 0.3)
-    worker(60), worker(60)
+    worker(), worker()
     start = time.monotonic()
-    wait_until_answered([url[0]], tmp_path / "haproxy")
-    assert time.monotonic() - start < 5
+    wait_until_answered([url[0]], tmp_path / "haproxies")
+    assert time.monotonic() - start >= 0.3
+    assert len(haproxies(tmp_path / "haproxies")) == 2
 
 
-def test_an_ingress_that_does_not_answer_has_no_route(worker, tmp_path):
+def test_an_ingress_that_does_not_answer_has_no_route(tmp_path):
     start = time.monotonic()
-    wait_until_answered(["http://127.0.0.1:9/default/iris"], tmp_path / "haproxy")
-    assert time.monotonic() - start < 1
+    wait_until_answered(["http://127.0.0.1:9/default/iris"], tmp_path / "haproxies")
+    assert time.monotonic() - start < ingress.LET_GO_SECONDS

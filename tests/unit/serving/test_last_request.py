@@ -68,7 +68,7 @@ def test_a_request_that_crosses_the_end_is_answered_and_is_the_last(base):
             writer.write(REQUEST)
             assert "connection: close" in await answered(reader)
             assert await reader.read() == b""
-            await asyncio.wait_for(task, 2)
+            await asyncio.wait_for(task, 10)
 
     asyncio.run(scene())
 
@@ -83,7 +83,7 @@ def test_a_connection_on_which_nothing_comes_is_closed(base):
             server.should_exit = True
             assert await used[0].read() == await untouched[0].read() == b""
             assert time.monotonic() - start >= LINGER_SECONDS
-            await asyncio.wait_for(task, 2)
+            await asyncio.wait_for(task, 10)
 
     asyncio.run(scene())
 
@@ -97,6 +97,6 @@ def test_a_request_in_work_is_answered_without_lingering(base):
             server.should_exit = True
             await answered(reader)
             assert await reader.read() == b""
-            await asyncio.wait_for(task, 2)
+            await asyncio.wait_for(task, 10)
 
     asyncio.run(scene())

@@ -15,11 +15,10 @@ import pytest
 
 from moorage_api import serving_environment
 from moorage_api.errors import Unavailable
-from moorage_serving import replica
+from moorage_serving import processes_here, replica
 from moorage_serving.access.policy_file import PolicyFile
 from moorage_serving.cluster import drain as hook
-from moorage_serving.cluster import processes_here
-from moorage_serving.cluster.processes_here import Process, haproxies
+from moorage_serving.processes_here import Process, haproxies
 
 
 def test_every_variable_is_one_that_this_ray_reads():

@@ -1,4 +1,4 @@
-"""The processes of this container that matter when it has to go, found in /proc: Ray's HAProxy, its raylet, the replicas."""
+"""The processes of this container or machine that matter when it has to go, found in /proc: Ray's HAProxy, its raylet, the replicas."""
 
 from __future__ import annotations
 
